@@ -1,0 +1,42 @@
+# make demo, make test: everything they need is set up in .venv, from Python >= 3.11 alone.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/ready
+JOBS ?= 4
+
+# An installed checkout remembers its folder: after a move it is installed again.
+ifneq ($(shell cat $(READY) 2>/dev/null),$(shell pwd))
+  $(shell rm -f $(READY))
+endif
+
+.PHONY: demo test check torture bench format clean
+
+demo: $(READY)
+	@$(PY) -m stratvars demo
+
+test: $(READY)
+	@$(PY) -m pytest -n $(JOBS) --dist worksteal -m "not torture"
+
+check: $(READY)
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@$(PY) -m importlinter.cli lint
+
+torture: $(READY)
+	@STRATVARS_EXAMPLES=20000 $(PY) -m pytest -m torture --timeout 3600
+
+bench: $(READY)
+	@$(PY) bench/saves.py
+
+format: $(READY)
+	@$(PY) -m ruff check --fix-only -q .
+	@$(PY) -m ruff format .
+
+$(READY): pyproject.toml
+	@sh .ci/setup $(VENV)
+	@pwd > $@
+
+clean:
+	rm -rf $(VENV) build dist
