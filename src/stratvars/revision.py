@@ -1,0 +1,197 @@
+"""The records that travel between a strategy and a store. All are frozen; none knows a Python type of a user.
+
+A *state* is what the variables were at one moment, each as its JSON text. A *claim* says that this start of a
+strategy may write it. A *revision* is one state on its way into the store, or in it: numbered, with the reason it
+was taken and what it changed. (start id, number) names one content for ever, so a revision may be sent again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from stratvars.errors import UndecodableError
+
+
+class Reason(StrEnum):
+    """Why a revision was taken, as it stands in the history."""
+
+    ITERATION = "iteration"
+    """A trading iteration ended."""
+    MANUAL = "manual"
+    """The strategy asked for it."""
+    STOP = "stop"
+    """The strategy ended as it was meant to, or was told to."""
+    CRASH = "crash"
+    """An error ended the strategy."""
+    ERROR = "error"
+    """An error was raised; what becomes of the strategy was not decided yet, or it went on."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All variables at one moment.
+
+    Attributes:
+        texts: the JSON text of each variable, in the order of first assignment.
+        held_back: variables whose newest value cannot be stored, with the reason; ``texts`` has their last good
+            text, or nothing when they never had one.
+    """
+
+    texts: Mapping[str, str]
+    held_back: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """The JSON object that stands in the column ``variables``."""
+        return join_texts(self.texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a strategy: the epoch of the start, and the owner as text (see ``owner.py``)."""
+
+    epoch: int
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right of one start to write one strategy, valid until a later start takes a higher epoch.
+
+    Attributes:
+        table: the table's name as the user gave it.
+        strategy: the strategy's name.
+        start_id: a random id of this start; makes every request safe to send again.
+        owner: who makes it, as text (see ``owner.py``).
+        epoch: counts the starts; the store refuses a save from a lower one.
+        revision: the highest number the store knew when the claim was made.
+    """
+
+    table: str
+    strategy: str
+    start_id: str
+    owner: str
+    epoch: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One state on its way into the store.
+
+    Attributes:
+        claim: who sends it.
+        number: above every number this strategy ever sent.
+        follows: the number of the last acknowledged revision, on which ``changed`` and ``removed`` build.
+        reason: why it was taken.
+        complete: taken between two iterations with nothing held back, so a strategy may be sent back to it.
+        variables: the whole state as one JSON object.
+        changed: the variables it sets, as one JSON object; all of them when ``snapshot``.
+        removed: the names it unsets, as a JSON array.
+        held_back: names with reasons, as a JSON object.
+        snapshot: ``changed`` alone is the state; nothing before it is needed to read it back.
+        format: the version of the text format, from the codec.
+    """
+
+    claim: Claim
+    number: int
+    follows: int
+    reason: Reason
+    complete: bool
+    variables: str
+    changed: str
+    removed: str
+    held_back: str
+    snapshot: bool
+    format: int
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of ``variables``, by which a change by another hand is noticed."""
+        return digest_of(self.variables)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The current state of a strategy as the store has it.
+
+    Attributes:
+        variables: the JSON object in the contract's column, byte for byte.
+        revision: its number; 0 when the row was not written by this library.
+        reason: why it was taken, as text: a newer version may know reasons that this one does not.
+        saved_at: when, by the database's clock, in UTC.
+        age: seconds since then, by the database's clock.
+        format: the version of the text format.
+        foreign: the text is not what the last save left there.
+        epoch: the start that wrote it.
+        owner: who holds the strategy now, as text; empty when it was released.
+        complete: see ``Revision``.
+        held_back: see ``State``.
+    """
+
+    strategy: str
+    variables: str
+    revision: int
+    reason: str
+    saved_at: datetime
+    age: float
+    format: int
+    foreign: bool
+    epoch: int
+    owner: str
+    complete: bool
+    held_back: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The revision is durable; also the answer when it was sent again."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fenced:
+    """A later start holds the strategy; nothing was written."""
+
+    holder: Holder
+
+
+@dataclass(frozen=True, slots=True)
+class WentBack:
+    """The store knows less than it once acknowledged (a copy was put back, a file removed); nothing was written."""
+
+    epoch: int
+    revision: int
+
+
+Outcome = Saved | Fenced | WentBack
+
+
+def digest_of(text: str) -> str:
+    """SHA-256 of the text's UTF-8 bytes, in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def join_texts(texts: Mapping[str, str]) -> str:
+    """One JSON object from the JSON text of each member, in their order."""
+    return "{" + ",".join(f"{json.dumps(name, ensure_ascii=False)}:{text}" for name, text in texts.items()) + "}"
+
+
+def split_texts(variables: str) -> dict[str, str]:
+    """The JSON text of each member of a JSON object, byte for byte and in their order.
+
+    Raises:
+        UndecodableError: it is not one JSON object, or names a variable twice.
+    """
+    import msgspec
+
+    try:
+        members = msgspec.json.decode(variables, type=dict[str, msgspec.Raw])
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise UndecodableError("", f"the stored variables are not one JSON object: {error}") from error
+    return {name: bytes(raw).decode() for name, raw in members.items()}

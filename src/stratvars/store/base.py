@@ -1,0 +1,76 @@
+"""The ports of storage. Their docstrings are the contract; ``stratvars.testing.StoreContract`` holds every store to it.
+
+A store keeps text: it never looks into the variables. Each verb is atomic, may be sent again with the same
+arguments after an error or a lost answer, and may be called from any thread (calls are serialised inside).
+All raise ``UnavailableError`` when the database cannot be used, ``RefusedError`` when only a change by somebody
+can help, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from stratvars.revision import Claim, Holder, Outcome, Revision, Stored
+
+
+class Store(Protocol):
+    """The side a running strategy writes to."""
+
+    def prepare(self, table: str) -> None:
+        """Create what is missing for ``table``; what is there stays as it is."""
+
+    def acquire(
+        self,
+        table: str,
+        strategy: str,
+        owner: str,
+        start_id: str,
+        *,
+        take_over: Holder | None = None,
+        above: tuple[int, int] = (0, 0),
+    ) -> Claim | Holder:
+        """Become the writer of ``strategy``, or learn who is.
+
+        The claim's epoch and revision are at least those stored, and its epoch is higher than both the stored one
+        and ``above[0]``; its revision is at least ``above[1]``. An unreleased strategy is given only to the start
+        that already holds it, or when ``take_over`` equals the holder that stands there at that moment.
+        """
+
+    def load(self, claim: Claim) -> Stored | None:
+        """The current state, read after the claim was made; None when there is none.
+
+        None under a claim whose ``revision`` is above 0 means that the row was lost; the caller judges.
+        """
+
+    def save(self, batch: Sequence[Revision]) -> list[Outcome]:
+        """Write revisions of different strategies of one table, each wholly or not at all, and make them durable.
+
+        When it returns, each outcome is known and each ``Saved`` survives the loss of power. A revision that is
+        already there is ``Saved`` again and not written twice.
+        """
+
+    def release(self, claim: Claim) -> None:
+        """Give the strategy up at once. A claim that is no longer the newest releases nothing.
+
+        When nothing was ever saved under it, no trace of the strategy stays.
+        """
+
+    def names(self, table: str) -> list[str]:
+        """The strategies that have a saved state, sorted."""
+
+    def close(self) -> None:
+        """End the connection; the store may not be used afterwards. May be called twice."""
+
+
+class Records(Protocol):
+    """The side that looks at what is stored, without ever writing."""
+
+    def strategies(self, table: str) -> list[Stored]:
+        """The current state of every strategy of the table, sorted by name; empty when the table is not there."""
+
+    def current(self, table: str, strategy: str) -> Stored | None:
+        """The current state of one strategy; None when nothing is saved under the name."""
+
+    def close(self) -> None:
+        """End the connection. May be called twice."""
