@@ -1,0 +1,41 @@
+"""SQL lives in .sql files beside the code that sends it; this module reads them and quotes the table names.
+
+A file holds statements, each after a line ``-- :name  what it does``. ``{T}``, ``{T_writers}`` and ``{T_history}``
+stand for the quoted names of the user's table and of the two that stand beside it. Values are never put into the
+text; they are bound by the driver.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+
+_HEADER = re.compile(r"^-- :(\w+).*\n", re.MULTILINE)
+
+
+@cache
+def statements(package: str, table: str) -> dict[str, str]:
+    """The statements of ``package``'s ``statements.sql`` by name, for the given table.
+
+    The table's name must have passed ``settings.check_table_name``. Thread-safe; read once per table.
+    """
+    text = files(package).joinpath("statements.sql").read_text(encoding="utf-8")
+    parts = _HEADER.split(text)
+    names = table_names(table)
+    return {name: _fill(body.strip(), names) for name, body in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def table_names(table: str) -> dict[str, str]:
+    """The quoted name for each placeholder."""
+    return {placeholder: quote(table + placeholder[1:]) for placeholder in ("T", "T_writers", "T_history")}
+
+
+def quote(name: str) -> str:
+    """The name as an SQL identifier, so that capitals, blanks, dashes, quotes and reserved words are kept."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _fill(body: str, names: dict[str, str]) -> str:
+    # One pass: a table whose own name holds braces must not be filled a second time.
+    return re.sub(r"\{(\w+)\}", lambda match: names[match[1]], body)

@@ -1,0 +1,1 @@
+"""The embedded database: one SQLite file, with its write-ahead log beside it while a bot runs."""

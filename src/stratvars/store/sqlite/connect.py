@@ -1,0 +1,111 @@
+"""Opening a SQLite file so that an acknowledged commit survives the loss of power.
+
+Write-ahead log with ``synchronous=FULL``: each commit is fsynced (sqlite.org/pragma.html#pragma_synchronous). Both
+are read back, for SQLite keeps the old journal mode without an error where a file system cannot share memory.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+from stratvars.errors import RefusedError, UnavailableError
+
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM}
+_FULL = 2
+_ELSEWHERE = "name another database in DB_CONNECTION_STR"
+
+
+def open_writer(path: Path, patience: float) -> sqlite3.Connection:
+    """The one connection that writes, in autocommit mode; usable from any thread, one at a time.
+
+    The caller holds the file's lock: switching to the write-ahead log is a write. ``patience`` is how many seconds
+    SQLite waits for a program that does not know that lock, such as the sqlite3 shell.
+
+    Raises:
+        UnavailableError: busy, full or failing.
+        RefusedError: no such folder, no right to write, not a database, no write-ahead log possible there.
+    """
+    is_new = not path.exists()
+    try:
+        connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+    try:
+        _make_durable(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise explain(error, path) from error
+    except BaseException:
+        connection.close()
+        raise
+    if is_new:
+        sync_folder(path.parent)
+    return connection
+
+
+def _make_durable(connection: sqlite3.Connection, path: Path) -> None:
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    connection.execute("PRAGMA synchronous = FULL")
+    (level,) = connection.execute("PRAGMA synchronous").fetchone()
+    if sys.platform == "darwin":  # fsync alone does not reach the disk there (man 2 fsync)
+        connection.execute("PRAGMA fullfsync = 1")
+        connection.execute("PRAGMA checkpoint_fullfsync = 1")
+    if mode != "wal" or level != _FULL:
+        raise RefusedError(
+            f"{path} cannot keep a write-ahead log (journal mode {mode}, synchronous {level}), as on some network "
+            f"file systems; put it on a local disk, or {_ELSEWHERE}"
+        )
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A connection that can only read: it never writes a page, and never checkpoints when it closes.
+
+    Raises:
+        UnavailableError, RefusedError: as ``open_writer``.
+    """
+    try:
+        connection = sqlite3.connect(
+            f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+    return connection
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a new file's name durable; SQLite itself does so for its log only."""
+    if sys.platform == "win32":
+        return  # a folder cannot be opened there, and NTFS journals names
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def explain(error: sqlite3.Error, path: Path) -> UnavailableError:
+    """The error as one of ours, with the remedy. SQLite's own texts name columns and files, never values."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
+        return RefusedError(
+            f"{path} is not a SQLite database or is damaged ({error}); it was left as it is. "
+            f"Put a copy back in its place, or {_ELSEWHERE}"
+        )
+    if code in _BUSY:
+        return UnavailableError(f"{path}: {error}")
+    if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}:
+        return RefusedError(f"{path} cannot be written ({error}): {_why_not(path)}, or {_ELSEWHERE}")
+    return RefusedError(f"{path}: {error}")
+
+
+def _why_not(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f"the folder {path.parent} does not exist; create it"
+    if path.is_dir():
+        return "it is a folder; add a file name"
+    return f"give this user the right to write the file and its folder {path.parent}"

@@ -1,0 +1,105 @@
+"""An operating-system lock around every write, beside the lock that SQLite has itself.
+
+SQLite waits for its own lock in ever longer sleeps, so that among many processes some wait for seconds; here the
+sleeps stay short. It also keeps two connections from writing or checkpointing at the same time, which in SQLite
+3.7.0 to 3.51.2 can meet the WAL-reset bug (sqlite.org/wal.html, "The WAL-reset bug").
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stratvars.errors import UnavailableError
+
+_POLL = 0.001
+"""Seconds between two looks; grows to twenty times of it, so that a long wait costs no processor time."""
+
+
+class FileLock:
+    """The lock of one database file, on a file of its own beside it.
+
+    Held by a process, and by one connection in it, until ``hold`` is left; the operating system takes it back when
+    the process dies. Not reentrant; its user serialises the calls.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = _open(path)
+
+    @contextmanager
+    def hold(self, patience: float) -> Iterator[None]:
+        """Hold the lock inside the block.
+
+        Raises:
+            UnavailableError: another process held it for ``patience`` seconds.
+        """
+        give_up = time.monotonic() + patience
+        pause = _POLL
+        while not self._try_lock():
+            if time.monotonic() >= give_up:
+                raise UnavailableError(f"another process kept {self._path} locked for {patience:g} s")
+            time.sleep(pause)
+            pause = min(pause * 1.5, _POLL * 20)
+        try:
+            yield
+        finally:
+            _unlock(self._file)
+
+    def _try_lock(self) -> bool:
+        if not _try_lock(self._file):
+            return False
+        if _is_at(self._file, self._path):
+            return True
+        # The lock file was removed: whoever makes it anew would write beside us.
+        os.close(self._file)
+        self._file = _open(self._path)
+        return False
+
+    def close(self) -> None:
+        """Give the file back. May be called twice."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+
+
+def _is_at(file: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(file: int) -> bool:
+        try:
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(file: int) -> None:
+        msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _try_lock(file: int) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _unlock(file: int) -> None:
+        fcntl.flock(file, fcntl.LOCK_UN)

@@ -1,0 +1,48 @@
+"""Looking at a SQLite file without ever writing to it, while a bot runs or after it died."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from stratvars.revision import Stored
+from stratvars.store import sqlfiles
+from stratvars.store.sqlite import rows
+from stratvars.store.sqlite.connect import explain, open_reader
+
+_PACKAGE = __package__ or ""
+
+
+class SqliteRecords:
+    """See ``stratvars.store.base.Records``. Opened at once; one thread at a time.
+
+    Raises:
+        RefusedError: the file is not there or cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection = open_reader(path)
+
+    def strategies(self, table: str) -> list[Stored]:
+        return self._fetch(table, "all_current", ())
+
+    def current(self, table: str, strategy: str) -> Stored | None:
+        found = self._fetch(table, "current", (strategy,))
+        return found[0] if found else None
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _fetch(self, table: str, statement: str, parameters: tuple[str, ...]) -> list[Stored]:
+        sql = sqlfiles.statements(_PACKAGE, table)
+        try:
+            if not self._has(table):
+                return []
+            return [rows.stored(row) for row in self._connection.execute(sql[statement], parameters)]
+        except sqlite3.Error as error:
+            raise explain(error, self._path) from error
+
+    def _has(self, table: str) -> bool:
+        query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND lower(name) = lower(?)"
+        return self._connection.execute(query, (table,)).fetchone() is not None

@@ -1,0 +1,86 @@
+-- :create_table  the contract's table: one row per strategy, always its current state
+CREATE TABLE IF NOT EXISTS {T} (
+    id TEXT NOT NULL PRIMARY KEY,
+    last_updated TIMESTAMP NOT NULL,
+    variables TEXT NOT NULL,
+    strategy_id TEXT NOT NULL UNIQUE
+)
+
+-- :create_writers  one small row per strategy: who may write, and what was written last
+CREATE TABLE IF NOT EXISTS {T_writers} (
+    strategy_id TEXT NOT NULL PRIMARY KEY,
+    epoch INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    start_id TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    complete INTEGER NOT NULL,
+    held_back TEXT NOT NULL,
+    format INTEGER NOT NULL,
+    written_by INTEGER NOT NULL
+) WITHOUT ROWID
+
+-- :create_history  every revision that changed something: what it set and unset, and why
+CREATE TABLE IF NOT EXISTS {T_history} (
+    strategy_id TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    saved_at TIMESTAMP NOT NULL,
+    reason TEXT NOT NULL,
+    complete INTEGER NOT NULL,
+    snapshot INTEGER NOT NULL,
+    changed TEXT NOT NULL,
+    removed TEXT NOT NULL,
+    held_back TEXT NOT NULL,
+    start_id TEXT NOT NULL,
+    format INTEGER NOT NULL,
+    PRIMARY KEY (strategy_id, epoch, revision)
+)
+
+-- :writer  who holds a strategy and what was written last
+SELECT epoch, revision, start_id, owner FROM {T_writers} WHERE strategy_id = ?
+
+-- :add_writer  the first start of a strategy
+INSERT INTO {T_writers}
+    (strategy_id, epoch, revision, start_id, owner, digest, reason, complete, held_back, format, written_by)
+VALUES (?, ?, ?, ?, ?, '', '', 0, '{}', 0, 0)
+
+-- :take_writer  a later start of a strategy
+UPDATE {T_writers} SET epoch = ?, revision = ?, start_id = ?, owner = ? WHERE strategy_id = ?
+
+-- :release_writer  nobody holds the strategy any more
+UPDATE {T_writers} SET owner = '' WHERE strategy_id = ? AND epoch = ? AND start_id = ?
+
+-- :forget_writer  a start that never saved leaves no trace
+DELETE FROM {T_writers} WHERE strategy_id = ? AND epoch = ? AND start_id = ? AND revision = 0
+
+-- :save_row  the current state; the row keeps its id for ever
+INSERT INTO {T} (id, last_updated, variables, strategy_id)
+VALUES (?, strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'), ?, ?)
+ON CONFLICT (strategy_id) DO UPDATE SET last_updated = excluded.last_updated, variables = excluded.variables
+
+-- :save_writer  what was written last
+UPDATE {T_writers}
+SET revision = ?, digest = ?, reason = ?, complete = ?, held_back = ?, format = ?, written_by = ?
+WHERE strategy_id = ?
+
+-- :save_history  the revision itself
+INSERT INTO {T_history}
+    (strategy_id, epoch, revision, saved_at, reason, complete, snapshot, changed, removed, held_back, start_id, format)
+VALUES (?, ?, ?, strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'), ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- :current  the current state of one strategy, with the age by the database's clock
+SELECT t.strategy_id, t.variables, t.last_updated, (julianday('now') - julianday(t.last_updated)) * 86400.0,
+    w.revision, w.reason, w.format, w.digest, w.written_by, w.owner, w.complete, w.held_back
+FROM {T} t LEFT JOIN {T_writers} w ON w.strategy_id = t.strategy_id
+WHERE t.strategy_id = ?
+
+-- :all_current  the same of every strategy, by name
+SELECT t.strategy_id, t.variables, t.last_updated, (julianday('now') - julianday(t.last_updated)) * 86400.0,
+    w.revision, w.reason, w.format, w.digest, w.written_by, w.owner, w.complete, w.held_back
+FROM {T} t LEFT JOIN {T_writers} w ON w.strategy_id = t.strategy_id
+ORDER BY t.strategy_id
+
+-- :names  the strategies that have a saved state
+SELECT strategy_id FROM {T} ORDER BY strategy_id

@@ -1,0 +1,209 @@
+"""The store on a SQLite file. One connection writes, under one lock of the operating system."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from stratvars.errors import RefusedError, UnavailableError
+from stratvars.revision import Claim, Holder, Outcome, Revision, Saved, Stored
+from stratvars.store import sqlfiles
+from stratvars.store.sqlite import rows
+from stratvars.store.sqlite.connect import explain, open_writer
+from stratvars.store.sqlite.lock import FileLock
+from stratvars.store.verdict import Found, judge
+
+_PACKAGE = __package__ or ""
+_PATIENCE = 1.0
+"""Seconds to wait for another writer, once for our lock and once for SQLite's: under the deadline of a backup."""
+
+
+class SqliteStore:
+    """See ``stratvars.store.base.Store``.
+
+    Args:
+        path: the file, absolute; created with the first verb, but its folder is not.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._mutex = threading.RLock()
+        self._lock: FileLock | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._identity = (0, 0)
+        self._tables: dict[str, dict[str, str]] = {}
+
+    def prepare(self, table: str) -> None:
+        sql = sqlfiles.statements(_PACKAGE, table)
+        with self._write() as connection:
+            self._create(connection, table, sql)
+            self._tables[table] = sql
+
+    def acquire(
+        self,
+        table: str,
+        strategy: str,
+        owner: str,
+        start_id: str,
+        *,
+        take_over: Holder | None = None,
+        above: tuple[int, int] = (0, 0),
+    ) -> Claim | Holder:
+        sql = self._tables[table]
+        with self._write() as connection:
+            found = _found(connection, sql, strategy)
+            if found is None:
+                epoch, revision = above[0] + 1, above[1]
+                connection.execute(sql["add_writer"], (strategy, epoch, revision, start_id, owner))
+                return Claim(table, strategy, start_id, owner, epoch, revision)
+            holder = Holder(found.epoch, found.owner)
+            mine = found.start_id == start_id
+            if mine and found.epoch > above[0]:
+                return Claim(table, strategy, start_id, owner, found.epoch, found.revision)
+            if found.owner and not mine and take_over != holder:
+                return holder
+            epoch, revision = max(found.epoch, above[0]) + 1, max(found.revision, above[1])
+            connection.execute(sql["take_writer"], (epoch, revision, start_id, owner, strategy))
+            return Claim(table, strategy, start_id, owner, epoch, revision)
+
+    def load(self, claim: Claim) -> Stored | None:
+        sql = self._tables[claim.table]
+        with self._use() as connection:
+            row = connection.execute(sql["current"], (claim.strategy,)).fetchone()
+        return None if row is None else rows.stored(row)
+
+    def save(self, batch: Sequence[Revision]) -> list[Outcome]:
+        with self._write() as connection:
+            return [self._save_one(connection, revision) for revision in batch]
+
+    def _save_one(self, connection: sqlite3.Connection, revision: Revision) -> Outcome:
+        claim = revision.claim
+        sql = self._tables[claim.table]
+        verdict = judge(revision, _found(connection, sql, claim.strategy))
+        if verdict is not None:
+            return verdict
+        connection.execute(sql["save_row"], (str(uuid.uuid4()), revision.variables, claim.strategy))
+        connection.execute(sql["save_writer"], rows.writer(revision))
+        connection.execute(sql["save_history"], rows.history(revision))
+        return Saved(revision.number)
+
+    def release(self, claim: Claim) -> None:
+        sql = self._tables[claim.table]
+        key = (claim.strategy, claim.epoch, claim.start_id)
+        with self._write() as connection:
+            connection.execute(sql["release_writer"], key)
+            connection.execute(sql["forget_writer"], key)
+
+    def names(self, table: str) -> list[str]:
+        sql = self._tables[table]
+        with self._use() as connection:
+            return [name for (name,) in connection.execute(sql["names"])]
+
+    def close(self) -> None:
+        """Bring the log into the file, so that a copy of the one file is the whole database, and close it."""
+        with self._mutex:
+            lock, self._lock = self._lock, None
+            if lock is None:
+                return
+            try:
+                # Another writer or a reader may be busy: then the log stays, and nothing is lost by that.
+                with suppress(UnavailableError, sqlite3.Error), lock.hold(_PATIENCE):
+                    if self._connection is not None:
+                        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                        self._drop()
+            finally:
+                self._drop()
+                lock.close()
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, durable when the block is left without an error."""
+        with self._mutex:
+            lock = self._file_lock()
+            with lock.hold(_PATIENCE), self._use() as connection:
+                # IMMEDIATE: a transaction that turns into a writer half-way fails at once, however long it may wait.
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                    connection.execute("COMMIT")
+                except BaseException:
+                    with suppress(sqlite3.Error):
+                        connection.execute("ROLLBACK")
+                    raise
+
+    @contextmanager
+    def _use(self) -> Iterator[sqlite3.Connection]:
+        with self._mutex:
+            try:
+                yield self._open()
+            except sqlite3.Error as error:
+                explained = explain(error, self._path)
+                if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_BUSY:
+                    # After a failed fsync the kernel may have dropped the pages: only a fresh look is to be trusted.
+                    self._drop()
+                raise explained from error
+
+    def _file_lock(self) -> FileLock:
+        if self._lock is None:
+            path = self._path.with_name(self._path.name + "-lock")
+            try:
+                self._lock = FileLock(path)
+            except OSError as error:
+                raise explain(_cannot_open(error), self._path) from error
+        return self._lock
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is not None and self._identity != _identity(self._path):
+            # Somebody removed or replaced the file: what is written to the old one would be lost with it.
+            self._drop()
+        if self._connection is None:
+            self._connection = open_writer(self._path, _PATIENCE)
+            self._identity = _identity(self._path)
+            for table, sql in self._tables.items():
+                self._create(self._connection, table, sql)
+        return self._connection
+
+    def _create(self, connection: sqlite3.Connection, table: str, sql: dict[str, str]) -> None:
+        for name in ("create_table", "create_writers", "create_history"):
+            connection.execute(sql[name])
+        try:
+            for name, parameters in _WRITTEN.items():
+                connection.execute("EXPLAIN " + sql[name], (None,) * parameters)
+        except sqlite3.OperationalError as error:
+            raise RefusedError(
+                f"the table {table!r} in {self._path} is not one that stratvars made ({error}); it was left as it "
+                "is. Choose another backup_table_name"
+            ) from error
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
+
+
+_WRITTEN = {"save_row": 3, "add_writer": 5, "save_writer": 8, "save_history": 11}
+"""Statements that fail on a table of another shape, with how many parameters each has."""
+
+
+def _found(connection: sqlite3.Connection, sql: dict[str, str], strategy: str) -> Found | None:
+    row = connection.execute(sql["writer"], (strategy,)).fetchone()
+    return None if row is None else Found(*row)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return (0, 0)
+    return (status.st_dev, status.st_ino)
+
+
+def _cannot_open(error: OSError) -> sqlite3.Error:
+    cause = sqlite3.OperationalError(error.strerror or "unable to open database file")
+    cause.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+    return cause

@@ -1,0 +1,215 @@
+"""The suite that every store passes; for authors of stores. It needs pytest.
+
+A store's test is a class with one method::
+
+    class TestMyStore(StoreContract):
+        def open(self, place: Path) -> Store:
+            return MyStore(place / "some.db")
+
+``open`` is called with the same folder again when a test needs a second connection or a restart. A store that keeps
+nothing behind its object sets ``survives = False``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from stratvars.revision import Claim, Fenced, Holder, Reason, Revision, Saved, State, Stored, WentBack, join_texts
+from stratvars.store.base import Store
+
+TABLE = "vars_backup"
+
+
+def revision_of(
+    claim: Claim, texts: dict[str, str], *, number: int | None = None, follows: int | None = None
+) -> Revision:
+    """A snapshot of the texts that follows what the claim found, as a lane would make it."""
+    before = claim.revision if follows is None else follows
+    variables = join_texts(texts)
+    return Revision(
+        claim=claim,
+        number=before + 1 if number is None else number,
+        follows=before,
+        reason=Reason.ITERATION,
+        complete=True,
+        variables=variables,
+        changed=variables,
+        removed="[]",
+        held_back="{}",
+        snapshot=True,
+        format=1,
+    )
+
+
+class StoreContract:
+    """See the module."""
+
+    survives: ClassVar[bool] = True
+
+    def open(self, place: Path) -> Store:
+        """A store on the database at ``place``, a folder of the test's own."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[Store]:
+        with closing(self.open(tmp_path)) as store:
+            store.prepare(TABLE)
+            yield store
+
+    def test_a_first_start_finds_nothing_and_has_epoch_one(self, store: Store) -> None:
+        claim = _acquired(store, "bot")
+        assert (claim.epoch, claim.revision) == (1, 0)
+        assert store.load(claim) is None
+
+    def test_what_was_saved_is_loaded_byte_for_byte(self, store: Store) -> None:
+        claim = _acquired(store, "bot")
+        texts = {"x": "1.50", "Ünïcode 'quoted\" 💰": '"a\\u0000b"', "list": "[1, 2]"}
+        assert store.save([revision_of(claim, texts)]) == [Saved(1)]
+        stored = _loaded(store, claim)
+        assert stored.variables == State(texts).to_json()
+        assert (stored.revision, stored.reason, stored.complete, stored.format) == (1, "iteration", True, 1)
+        assert stored.foreign is False
+        assert stored.age >= 0
+        assert stored.saved_at.utcoffset() is not None
+
+    def test_each_save_replaces_the_current_state(self, store: Store) -> None:
+        claim = _acquired(store, "bot")
+        for number in (1, 2, 3):
+            assert store.save([revision_of(claim, {"n": str(number)}, follows=number - 1)]) == [Saved(number)]
+        assert _loaded(store, claim).variables == '{"n":3}'
+
+    def test_a_save_that_is_sent_again_is_saved_once(self, store: Store) -> None:
+        claim = _acquired(store, "bot")
+        revision = revision_of(claim, {"x": "1"})
+        assert store.save([revision]) == store.save([revision]) == [Saved(1)]
+        assert store.save([revision_of(claim, {"x": "2"}, follows=1)]) == [Saved(2)]
+        assert store.save([revision]) == [Saved(1)], "an older one, sent late, is not written over a newer one"
+        assert _loaded(store, claim).variables == '{"x":2}'
+
+    def test_an_acquire_that_is_sent_again_gives_the_same_claim(self, store: Store) -> None:
+        assert store.acquire(TABLE, "bot", "me", "start-1") == store.acquire(TABLE, "bot", "me", "start-1")
+
+    def test_a_strategy_that_is_held_is_not_given_to_another(self, store: Store) -> None:
+        claim = _acquired(store, "bot")
+        answer = store.acquire(TABLE, "bot", "other", "start-2")
+        assert answer == Holder(claim.epoch, "me")
+        assert store.save([revision_of(claim, {"x": "1"})]) == [Saved(1)], "and the holder goes on"
+
+    def test_a_takeover_needs_the_holder_that_was_looked_at(self, store: Store) -> None:
+        claim = _acquired(store, "bot")
+        wrong = Holder(claim.epoch + 1, "me")
+        assert store.acquire(TABLE, "bot", "other", "start-2", take_over=wrong) == Holder(claim.epoch, "me")
+        second = store.acquire(TABLE, "bot", "other", "start-2", take_over=Holder(claim.epoch, "me"))
+        assert isinstance(second, Claim)
+        assert second.epoch == claim.epoch + 1
+        late = store.acquire(TABLE, "bot", "third", "start-3", take_over=Holder(claim.epoch, "me"))
+        assert late == Holder(second.epoch, "other"), "of two that saw the same death, one takes over"
+
+    def test_a_save_of_an_older_epoch_is_refused_and_changes_nothing(self, store: Store) -> None:
+        old = _acquired(store, "bot")
+        store.save([revision_of(old, {"x": "1"})])
+        new = _acquired(store, "bot", start_id="start-2", take_over=Holder(old.epoch, "me"))
+        assert new.revision == 1
+        assert store.save([revision_of(old, {"x": "stolen"}, follows=1)]) == [Fenced(Holder(new.epoch, "me"))]
+        assert _loaded(store, new).variables == '{"x":1}'
+
+    def test_a_release_frees_the_name_and_keeps_epoch_and_revision_growing(self, store: Store) -> None:
+        claim = _acquired(store, "bot")
+        store.save([revision_of(claim, {"x": "1"})])
+        store.release(claim)
+        again = _acquired(store, "bot", start_id="start-2")
+        assert (again.epoch, again.revision) == (claim.epoch + 1, 1)
+
+    def test_a_late_release_does_not_free_what_another_holds(self, store: Store) -> None:
+        old = _acquired(store, "bot")
+        new = _acquired(store, "bot", start_id="start-2", take_over=Holder(old.epoch, "me"))
+        store.release(old)
+        assert store.acquire(TABLE, "bot", "third", "start-3") == Holder(new.epoch, "me")
+
+    def test_a_start_that_never_saved_leaves_no_trace(self, store: Store) -> None:
+        store.release(_acquired(store, "bot"))
+        assert _acquired(store, "bot", start_id="start-2").epoch == 1
+        assert store.names(TABLE) == []
+
+    def test_a_store_that_knows_less_than_it_acknowledged_says_so(self, store: Store) -> None:
+        claim = _acquired(store, "bot")
+        ahead = revision_of(claim, {"x": "1"}, number=6, follows=5)
+        assert store.save([ahead]) == [WentBack(claim.epoch, 0)]
+        never_here = Claim(TABLE, "ghost", "start-9", "me", 4, 9)
+        assert store.save([revision_of(never_here, {"x": "1"})]) == [WentBack(0, 0)]
+        assert store.load(claim) is None
+
+    def test_an_acquire_above_goes_beyond_what_was_ever_sent(self, store: Store) -> None:
+        first = _acquired(store, "bot")
+        claim = store.acquire(TABLE, "bot", "me", first.start_id, above=(7, 40))
+        assert isinstance(claim, Claim)
+        assert (claim.epoch, claim.revision) == (8, 40)
+        assert store.acquire(TABLE, "bot", "me", first.start_id, above=(7, 40)) == claim, "also when sent again"
+        assert store.save([revision_of(claim, {"x": "1"})]) == [Saved(41)]
+
+    def test_a_lost_row_can_be_told_from_a_first_start(self, store: Store) -> None:
+        claim = store.acquire(TABLE, "bot", "me", "start-1", above=(0, 5))
+        assert isinstance(claim, Claim)
+        assert (store.load(claim), claim.revision) == (None, 5)
+
+    def test_strategies_and_tables_never_meet(self, store: Store) -> None:
+        odd = ["bot", "Bot", "bo_", "bo%", "b'o\"t", " ", "бот", "bot; drop table vars_backup"]
+        store.prepare("other")
+        for name in odd:
+            claim = _acquired(store, name)
+            store.save([revision_of(claim, {"who": f'"{odd.index(name)}"'})])
+        other = store.acquire("other", "bot", "me", "start-1")
+        assert isinstance(other, Claim)
+        assert store.load(other) is None
+        assert sorted(store.names(TABLE)) == sorted(odd)
+        assert store.names("other") == []
+        for name in odd:
+            assert _loaded(store, _acquired(store, name)).variables == f'{{"who":"{odd.index(name)}"}}'
+
+    def test_a_batch_answers_for_each_member(self, store: Store) -> None:
+        first, second, third = (_acquired(store, name) for name in ("a", "b", "c"))
+        _acquired(store, "b", start_id="start-2", take_over=Holder(second.epoch, "me"))
+        outcomes = store.save([revision_of(claim, {"x": "1"}) for claim in (first, second, third)])
+        assert outcomes == [Saved(1), Fenced(Holder(2, "me")), Saved(1)]
+
+    def test_preparing_twice_keeps_what_is_there(self, store: Store) -> None:
+        claim = _acquired(store, "bot")
+        store.save([revision_of(claim, {"x": "1"})])
+        store.prepare(TABLE)
+        assert _loaded(store, claim).variables == '{"x":1}'
+
+    def test_closing_twice_is_fine(self, store: Store) -> None:
+        store.close()
+        store.close()
+
+    def test_a_second_connection_and_a_restart_see_what_was_saved(self, store: Store, tmp_path: Path) -> None:
+        if not self.survives:
+            pytest.skip("this store lives as long as its object")
+        claim = _acquired(store, "bot")
+        store.save([revision_of(claim, {"x": "1"})])
+        with closing(self.open(tmp_path)) as second:
+            second.prepare(TABLE)
+            assert _loaded(second, claim).variables == '{"x":1}'
+        store.close()
+        with closing(self.open(tmp_path)) as third:
+            third.prepare(TABLE)
+            assert third.names(TABLE) == ["bot"]
+
+
+def _acquired(store: Store, name: str, *, start_id: str = "start-1", take_over: Holder | None = None) -> Claim:
+    claim = store.acquire(TABLE, name, "me", start_id, take_over=take_over)
+    if not isinstance(claim, Claim):
+        pytest.fail(f"{name!r} is held by {claim}")
+    return claim
+
+
+def _loaded(store: Store, claim: Claim) -> Stored:
+    stored = store.load(claim)
+    if stored is None:
+        pytest.fail("nothing is saved")
+    return stored

@@ -1,0 +1,323 @@
+"""What is true of the SQLite store alone: durability, the file, its neighbours, and names of every kind."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from stratvars.errors import RefusedError, UnavailableError
+from stratvars.revision import Claim, Saved, WentBack
+from stratvars.store.sqlite.lock import FileLock
+from stratvars.store.sqlite.records import SqliteRecords
+from stratvars.store.sqlite.store import SqliteStore
+from stratvars.testing import TABLE, revision_of
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "stratvars.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SqliteStore]:
+    with closing(SqliteStore(path)) as store:
+        store.prepare(TABLE)
+        yield store
+
+
+def acquired(store: SqliteStore, strategy: str = "bot", table: str = TABLE) -> Claim:
+    claim = store.acquire(table, strategy, "me", "start-1")
+    assert isinstance(claim, Claim)
+    return claim
+
+
+def rows(path: Path, query: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_commits_are_synced_through_a_write_ahead_log(store: SqliteStore) -> None:
+    connection = store._connection
+    assert connection is not None
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert connection.isolation_level is None
+
+
+def test_the_contracts_table_has_its_four_columns_and_nothing_else_in_variables(store: SqliteStore, path: Path) -> None:
+    store.save([revision_of(acquired(store), {"trade_count": "5", "last_price": "102.5"})])
+    columns = [row[1:3] for row in rows(path, "PRAGMA table_info(vars_backup)")]
+    assert columns == [
+        ("id", "TEXT"),
+        ("last_updated", "TIMESTAMP"),
+        ("variables", "TEXT"),
+        ("strategy_id", "TEXT"),
+    ]
+    [(strategy, variables)] = rows(path, "SELECT strategy_id, variables FROM vars_backup")
+    assert (strategy, variables) == ("bot", '{"trade_count":5,"last_price":102.5}')
+
+
+def test_there_is_one_row_per_strategy_and_its_id_never_changes(store: SqliteStore, path: Path) -> None:
+    claim = acquired(store)
+    store.save([revision_of(claim, {"x": "1"})])
+    [(first,)] = rows(path, "SELECT id FROM vars_backup")
+    store.save([revision_of(claim, {"x": "2"}, follows=1)])
+    assert rows(path, "SELECT id FROM vars_backup") == [(first,)]
+
+
+def test_the_history_keeps_every_revision(store: SqliteStore, path: Path) -> None:
+    claim = acquired(store)
+    for number in (1, 2, 3):
+        store.save([revision_of(claim, {"x": str(number)}, follows=number - 1)])
+    history = rows(path, "SELECT epoch, revision, reason, changed FROM vars_backup_history ORDER BY revision")
+    assert history == [(1, n, "iteration", f'{{"x":{n}}}') for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["MyTable", "vars-backup", "select", "public.vars2", "it's", 'say "hi"', "100%", "{T}", " ", "таблица", "x" * 55],
+)
+def test_any_name_works_for_a_table(path: Path, table: str) -> None:
+    with closing(SqliteStore(path)) as store:
+        store.prepare(table)
+        claim = acquired(store, table=table)
+        assert store.save([revision_of(claim, {"x": "1"})]) == [Saved(1)]
+        assert store.load(claim) is not None
+        assert store.names(table) == ["bot"]
+    made = {name for (name,) in rows(path, "SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert made == {table, f"{table}_writers", f"{table}_history"}
+
+
+def test_a_copy_of_the_one_file_is_the_whole_database_after_a_clean_close(
+    store: SqliteStore, path: Path, tmp_path: Path
+) -> None:
+    store.save([revision_of(acquired(store), {"x": "1"})])
+    store.close()
+    assert not path.with_name(path.name + "-wal").exists()
+    copy = tmp_path / "elsewhere" / "copy.db"
+    copy.parent.mkdir()
+    shutil.copy(path, copy)
+    assert rows(copy, "SELECT variables FROM vars_backup") == [('{"x":1}',)]
+
+
+def test_a_reader_sees_a_running_bot_and_never_writes(store: SqliteStore, path: Path) -> None:
+    claim = acquired(store)
+    store.save([revision_of(claim, {"x": "1"})])
+    log = path.with_name(path.name + "-wal")
+    before = (path.read_bytes(), log.read_bytes())
+    with closing(SqliteRecords(path)) as records:
+        [stored] = records.strategies(TABLE)
+        assert stored.variables == '{"x":1}'
+        assert records.current(TABLE, "nobody") is None
+        assert records.strategies("other") == []
+    assert (path.read_bytes(), log.read_bytes()) == before
+    assert store.save([revision_of(claim, {"x": "2"}, follows=1)]) == [Saved(2)]
+
+
+def test_a_reader_sees_what_a_closed_bot_left(store: SqliteStore, path: Path) -> None:
+    store.save([revision_of(acquired(store), {"x": "1"})])
+    store.close()
+    with closing(SqliteRecords(path)) as records:
+        assert [stored.variables for stored in records.strategies(TABLE)] == ['{"x":1}']
+
+
+def test_a_change_by_another_hand_is_told_by_the_digest(store: SqliteStore, path: Path) -> None:
+    claim = acquired(store)
+    store.save([revision_of(claim, {"x": "1"})])
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute("UPDATE vars_backup SET variables = '{\"x\": 2}'")
+    stored = store.load(claim)
+    assert stored is not None
+    assert (stored.variables, stored.foreign) == ('{"x": 2}', True)
+
+
+@pytest.mark.parametrize("leftover", ["", "-wal", "-shm"])
+def test_a_file_removed_under_a_running_bot_is_noticed_and_made_anew(
+    store: SqliteStore, path: Path, leftover: str
+) -> None:
+    claim = acquired(store)
+    store.save([revision_of(claim, {"x": "1"})])
+    for suffix in {"", "-wal", "-shm", "-lock"} - ({leftover} - {""}):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    assert store.save([revision_of(claim, {"x": "2"}, follows=1)]) == [WentBack(0, 0)]
+    again = store.acquire(TABLE, "bot", "me", "start-1", above=(1, 2))
+    assert isinstance(again, Claim)
+    assert store.save([revision_of(again, {"x": "2"})]) == [Saved(3)]
+    assert rows(path, "SELECT variables FROM vars_backup") == [('{"x":2}',)]
+
+
+def test_an_older_copy_put_in_place_of_the_file_is_noticed(store: SqliteStore, path: Path, tmp_path: Path) -> None:
+    claim = acquired(store)
+    store.save([revision_of(claim, {"x": "1"})])
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(tmp_path / "old.db")) as target:
+        source.backup(target)
+    store.save([revision_of(claim, {"x": "2"}, follows=1)])
+    for suffix in ("-wal", "-shm"):  # SQLite would apply a log left there to whatever file stands beside it
+        path.with_name(path.name + suffix).unlink()
+    (tmp_path / "old.db").replace(path)
+    assert store.save([revision_of(claim, {"x": "3"}, follows=2)]) == [WentBack(1, 1)]
+
+
+def test_a_table_of_another_shape_is_left_as_it_is(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute("CREATE TABLE vars_backup (id TEXT, variables TEXT)")
+        other.execute("INSERT INTO vars_backup VALUES ('mine', 'precious')")
+    with closing(SqliteStore(path)) as store, pytest.raises(RefusedError, match="backup_table_name"):
+        store.prepare(TABLE)
+    assert rows(path, "SELECT * FROM vars_backup") == [("mine", "precious")]
+
+
+def test_a_file_that_is_no_database_is_left_as_it_is(path: Path) -> None:
+    path.write_text("this is my shopping list, not a database\n" * 100)
+    before = path.read_bytes()
+    with closing(SqliteStore(path)) as store, pytest.raises(RefusedError, match="not a SQLite database"):
+        store.prepare(TABLE)
+    assert path.read_bytes() == before
+
+
+def test_a_folder_that_is_missing_is_named_with_the_remedy(tmp_path: Path) -> None:
+    told = r"does not exist; create it, or .*DB_CONNECTION_STR"
+    with closing(SqliteStore(tmp_path / "no" / "x.db")) as store, pytest.raises(RefusedError, match=told):
+        store.prepare(TABLE)
+
+
+def test_a_folder_in_place_of_the_file_is_named_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "folder.db").mkdir()
+    with closing(SqliteStore(tmp_path / "folder.db")) as store, pytest.raises(RefusedError, match="add a file name"):
+        store.prepare(TABLE)
+
+
+def test_a_lock_held_by_a_foreign_program_is_trouble_that_ends(store: SqliteStore, path: Path) -> None:
+    claim = acquired(store)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        started = time.monotonic()
+        with pytest.raises(UnavailableError, match="locked"):
+            store.save([revision_of(claim, {"x": "1"})])
+        assert time.monotonic() - started < 5
+        other.execute("ROLLBACK")
+    assert store.save([revision_of(claim, {"x": "1"})]) == [Saved(1)]
+
+
+def test_our_own_lock_is_waited_for_but_not_for_ever(path: Path) -> None:
+    first, second = FileLock(path), FileLock(path)
+    with first.hold(1.0), pytest.raises(UnavailableError, match="locked"), second.hold(0.05):
+        pytest.fail("two held the lock at once")
+    with second.hold(0.05):
+        pass
+    first.close()
+    second.close()
+
+
+def test_two_holders_never_meet_even_when_the_lock_file_is_removed(path: Path) -> None:
+    first, second = FileLock(path), FileLock(path)
+    inside, meetings, turns = [0], [0], [0]
+
+    def work(lock: FileLock) -> None:
+        for _ in range(100):
+            with lock.hold(30.0):
+                inside[0] += 1
+                meetings[0] += inside[0] > 1
+                turns[0] += 1
+                if turns[0] % 17 == 0:
+                    path.unlink()
+                inside[0] -= 1
+
+    threads = [threading.Thread(target=work, args=(lock,)) for lock in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert turns == [200]
+    first.close()
+    second.close()
+
+
+STARTER = """
+import sys
+from pathlib import Path
+from stratvars.store.sqlite.store import SqliteStore
+from stratvars.testing import TABLE, revision_of
+store = SqliteStore(Path(sys.argv[1]))
+sys.stdin.readline()
+store.prepare(TABLE)
+claim = store.acquire(TABLE, sys.argv[2], "me", sys.argv[2])
+for number in range(20):
+    store.save([revision_of(claim, {"n": str(number)}, follows=number)])
+store.close()
+print("done")
+"""
+
+
+def test_many_processes_that_start_on_a_file_at_once_all_succeed(path: Path) -> None:
+    starters = [
+        subprocess.Popen(
+            [sys.executable, "-c", STARTER, str(path), f"bot-{number}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(8)
+    ]
+    for starter in starters:
+        assert starter.stdin is not None
+        starter.stdin.write("go\n")
+        starter.stdin.flush()
+    assert [starter.communicate(timeout=60)[0] for starter in starters] == ["done\n"] * 8
+    assert rows(path, "SELECT count(*) FROM vars_backup") == [(8,)]
+    assert rows(path, "SELECT count(*) FROM vars_backup_history") == [(160,)]
+
+
+def test_a_full_disk_loses_nothing_that_was_acknowledged(store: SqliteStore, path: Path) -> None:
+    claim = acquired(store)
+    store.save([revision_of(claim, {"x": "1"})])
+    connection = store._connection
+    assert connection is not None
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(UnavailableError, match="full"):
+        store.save([revision_of(claim, {"x": '"' + "y" * 100_000 + '"'}, follows=1)])
+    # A new connection knows no such limit: it is the state after somebody made room.
+    assert rows(path, "SELECT variables FROM vars_backup") == [('{"x":1}',)]
+    assert store.save([revision_of(claim, {"x": '"' + "y" * 100_000 + '"'}, follows=1)]) == [Saved(2)]
+
+
+AS_AN_ORDINARY_USER = """
+import os, sys
+from pathlib import Path
+from stratvars.errors import RefusedError
+from stratvars.store.sqlite.store import SqliteStore
+SqliteStore(Path(sys.argv[1])).prepare("vars_backup")  # everything is imported while this user may read it
+if os.getuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+try:
+    SqliteStore(Path(sys.argv[2])).prepare("vars_backup")
+except RefusedError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders have no such rights there")
+def test_a_folder_that_may_not_be_written_is_a_clear_error(tmp_path: Path) -> None:
+    folder = Path(tempfile.mkdtemp())
+    try:
+        folder.chmod(0o555)
+        command = [sys.executable, "-c", AS_AN_ORDINARY_USER, str(tmp_path / "warm.db"), str(folder / "stratvars.db")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert "give this user the right to write" in done.stdout, done.stderr
+        assert "DB_CONNECTION_STR" in done.stdout
+        assert list(folder.iterdir()) == []
+    finally:
+        folder.chmod(0o700)
+        shutil.rmtree(folder)
