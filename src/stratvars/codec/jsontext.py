@@ -1,0 +1,43 @@
+"""Plain JSON trees into text and back, strictly.
+
+msgspec does the work. It keeps the last of two equal keys without a word, so a text it would write differently is
+read a second time to look for them; a text of our own never is.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from stratvars.codec.paths import Refusal, quoted
+
+_NOT_JSON = "the text is not strict JSON"
+
+
+def write(tree: Any) -> bytes:
+    """Return the JSON text of a tree in UTF-8, without spaces."""
+    return msgspec.json.encode(tree)
+
+
+def read(text: str | bytes) -> Any:
+    """Return the tree of a JSON text, or raise Refusal."""
+    try:
+        raw = text.encode() if isinstance(text, str) else text
+        tree = msgspec.json.decode(raw)
+    except msgspec.DecodeError as error:
+        raise Refusal(f"{_NOT_JSON}: {error}") from None
+    except UnicodeError:
+        raise Refusal(f"{_NOT_JSON}: it is not valid UTF-8") from None
+    if write(tree) != raw:
+        json.loads(raw.decode(), object_pairs_hook=_distinct)
+    return tree
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> None:
+    seen = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise Refusal(f"the key {quoted(key)} stands twice in one object; take one of the two away")
+        seen.add(key)

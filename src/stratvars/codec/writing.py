@@ -1,0 +1,53 @@
+"""From a value to its text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stratvars.codec import jsontext
+from stratvars.codec.paths import LIMIT, Refusal
+from stratvars.codec.registry import ENCODERS, IMMUTABLE
+from stratvars.errors import UnsavableError
+
+_ALWAYS_STORABLE = frozenset({type(None), bool, int, float, str})
+_NO_STACK_LEFT = (
+    "it is nested too deeply for what is left of the stack here; save from a function that is called less deeply"
+)
+
+
+def encode(value: object, name: str = "") -> str:
+    """Return the JSON text of a value: strict, deterministic, without NUL, valid as UTF-8.
+
+    Containers are copied before they are walked, so another thread may change them meanwhile. Thread-safe.
+
+    Raises:
+        UnsavableError: the value, or something in it, cannot be stored exactly; its path begins with ``name``.
+    """
+    try:
+        return jsontext.write(ENCODERS[type(value)](value, LIMIT)).decode()
+    except (Refusal, RecursionError) as error:
+        raise _unsavable(error, name) from None
+
+
+def check(value: object, name: str) -> None:
+    """Raise what ``encode`` would raise; at once for numbers, text, booleans and None. Thread-safe."""
+    if type(value) in _ALWAYS_STORABLE:
+        return
+    try:
+        ENCODERS[type(value)](value, LIMIT)
+    except (Refusal, RecursionError) as error:
+        raise _unsavable(error, name) from None
+
+
+def is_immutable(value: Any) -> bool:
+    """Tell whether a storable value can never change in place, so that its text may be kept as long as it is.
+
+    Tuples and frozen dataclasses may hold something that changes: they are not. Thread-safe.
+    """
+    return type(value) in IMMUTABLE
+
+
+def _unsavable(error: Refusal | RecursionError, name: str) -> UnsavableError:
+    if isinstance(error, Refusal):
+        return UnsavableError(*error.report(name))
+    return UnsavableError(name, _NO_STACK_LEFT)
