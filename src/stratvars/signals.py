@@ -1,0 +1,136 @@
+"""Being asked to stop: a signal sets a flag and wakes the waiter, and the running iteration ends in peace.
+
+At the first signal nothing is raised, because an error in a handler would hit whatever the program is doing. A second
+one, of either kind, means *now*: it raises ``KeyboardInterrupt`` in the main thread, and the previous handlers come
+back, so that a third does what it did before.
+"""
+
+from __future__ import annotations
+
+import math
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Final
+
+_Handler = Callable[[int, FrameType | None], Any] | int
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_LONGEST_SLICE: Final = 0.25
+
+
+class Stop:
+    """A request to stop, made once and never taken back. Every method may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._signum: int | None = None
+        self._requested = False
+        # Not an Event: a handler that runs while its own thread is inside Event.wait() may find the Event's lock
+        # taken by that very thread, and Event.set() would hang. SimpleQueue.put() is reentrant.
+        self._wakeups: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    @property
+    def requested(self) -> bool:
+        """Whether a signal or another thread asked to stop."""
+        return self._requested
+
+    @property
+    def signum(self) -> int | None:
+        """The first signal that came; None when there was none."""
+        return self._signum
+
+    def request(self, signum: int | None = None) -> None:
+        """Ask to stop and wake all waiters. Asking again changes nothing. Safe inside a signal handler."""
+        if self._signum is None:
+            self._signum = signum
+        self._requested = True
+        self._wakeups.put(None)
+
+    def wait(self, timeout: float | None) -> bool:
+        """Wait until a stop is requested or ``timeout`` seconds are over; whether a stop is requested.
+
+        A request made before the call is seen. None waits without end, a negative timeout not at all.
+        """
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        while not self._requested:
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            self._wait_slice(min(left, _LONGEST_SLICE))
+        return True
+
+    def _wait_slice(self, seconds: float) -> None:
+        # In slices: a signal that comes after the interpreter's last look and before the call blocks, or that
+        # reaches another thread, does not interrupt the call. Its handler runs when the call ends.
+        try:
+            self._wakeups.get(timeout=seconds)
+        except queue.Empty:
+            return
+        self._wakeups.put(None)  # for the other waiters
+
+
+@contextmanager
+def on_stop() -> Iterator[Stop]:
+    """Turn SIGINT and SIGTERM into a ``Stop`` while the block runs.
+
+    The previous handlers are given back at the second signal, which raises ``KeyboardInterrupt``, and at the end of
+    the block. A previous handler that is a Python function is called at the first signal too, except for the one that
+    raises ``KeyboardInterrupt``. Blocks may be nested: a signal stops all of them. Outside of the main thread no
+    handler is installed, and only ``request()`` stops.
+    """
+    stop = Stop()
+    handlers = _Handlers(stop)
+    handlers.install()
+    try:
+        yield stop
+    finally:
+        handlers.give_back()
+
+
+class _Handlers:
+    def __init__(self, stop: Stop) -> None:
+        self._stop = stop
+        self._previous: dict[int, _Handler] = {}
+        self._is_over = False
+        self._has_received = False
+
+    def install(self) -> None:
+        if not _in_main_thread():
+            return
+        for signum in _SIGNALS:
+            previous = signal.getsignal(signum)
+            # None: it was installed by C code, which could not get it back.
+            if previous is not None:
+                self._previous[signum] = previous
+                signal.signal(signum, self._received)
+
+    def give_back(self) -> None:
+        # A generator that holds the block open may be closed by another thread: the next signal gives them back.
+        self._is_over = True
+        if not _in_main_thread():
+            return
+        for signum, previous in self._previous.items():
+            # Whoever installed another handler meanwhile keeps it.
+            if signal.getsignal(signum) == self._received:
+                signal.signal(signum, previous)
+
+    def _received(self, signum: int, frame: FrameType | None) -> None:
+        if self._has_received:
+            self.give_back()
+            raise KeyboardInterrupt(f"told to stop by {signal.Signals(signum).name} once more")
+        self._has_received = True
+        # First of all: the previous handler may raise.
+        self._stop.request(signum)
+        if self._is_over:
+            self.give_back()
+        previous = self._previous.get(signum)
+        if callable(previous) and previous is not signal.default_int_handler:
+            previous(signum, frame)
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
