@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 
 from stratvars.errors import RefusedError, UnavailableError
 from stratvars.revision import Claim, Saved, WentBack
+from stratvars.store.sqlite.connect import make_durable
 from stratvars.store.sqlite.lock import FileLock
 from stratvars.store.sqlite.records import SqliteRecords
 from stratvars.store.sqlite.store import SqliteStore
@@ -52,6 +54,30 @@ def test_commits_are_synced_through_a_write_ahead_log(store: SqliteStore) -> Non
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
     assert connection.isolation_level is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such way to reach a file there")
+def test_a_place_that_cannot_keep_a_write_ahead_log_is_refused(path: Path) -> None:
+    # SQLite's locking by dot files cannot share memory, like some network file systems, and silently keeps no log.
+    with closing(sqlite3.connect(f"file:{path}?vfs=unix-dotfile", uri=True, isolation_level=None)) as connection:
+        with pytest.raises(RefusedError, match=r"write-ahead log \(journal mode delete"):
+            make_durable(connection, path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder cannot be synced there")
+def test_the_folder_is_synced_once_when_the_file_is_made(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced = []
+    fsync = os.fsync
+
+    def watched(handle: int) -> None:
+        synced.append(os.fstat(handle).st_ino)
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    for _ in range(2):
+        with closing(SqliteStore(path)) as store:
+            store.prepare(TABLE)
+    assert synced == [path.parent.stat().st_ino]
 
 
 def test_the_contracts_table_has_its_four_columns_and_nothing_else_in_variables(store: SqliteStore, path: Path) -> None:
@@ -122,6 +148,18 @@ def test_a_reader_sees_a_running_bot_and_never_writes(store: SqliteStore, path: 
         assert records.strategies("other") == []
     assert (path.read_bytes(), log.read_bytes()) == before
     assert store.save([revision_of(claim, {"x": "2"}, follows=1)]) == [Saved(2)]
+
+
+def test_a_reader_leaves_the_log_of_a_dead_bot_as_it_found_it(store: SqliteStore, path: Path) -> None:
+    store.save([revision_of(acquired(store), {"x": "1"})])
+    dead = path.with_name("dead.db")
+    for suffix in ("", "-wal"):  # what a killed process leaves: the last one to close would write the log into the file
+        shutil.copy(path.with_name(path.name + suffix), dead.with_name(dead.name + suffix))
+    log = dead.with_name(dead.name + "-wal")
+    before = (dead.read_bytes(), log.read_bytes())
+    with closing(SqliteRecords(dead)) as records:
+        assert [stored.variables for stored in records.strategies(TABLE)] == ['{"x":1}']
+    assert (dead.read_bytes(), log.read_bytes()) == before
 
 
 def test_a_reader_sees_what_a_closed_bot_left(store: SqliteStore, path: Path) -> None:

@@ -35,7 +35,7 @@ def open_writer(path: Path, patience: float) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise explain(error, path) from error
     try:
-        _make_durable(connection, path)
+        make_durable(connection, path)
     except sqlite3.Error as error:
         connection.close()
         raise explain(error, path) from error
@@ -47,7 +47,12 @@ def open_writer(path: Path, patience: float) -> sqlite3.Connection:
     return connection
 
 
-def _make_durable(connection: sqlite3.Connection, path: Path) -> None:
+def make_durable(connection: sqlite3.Connection, path: Path) -> None:
+    """Set what makes a commit durable, and read it back.
+
+    Raises:
+        RefusedError: the place cannot keep a write-ahead log.
+    """
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     connection.execute("PRAGMA synchronous = FULL")
     (level,) = connection.execute("PRAGMA synchronous").fetchone()
