@@ -1,0 +1,179 @@
+"""The way back: become the writer, then load, decode, and lay the saved variables over the ones set so far.
+
+Nothing is written to the state before all of it succeeded; whatever fails, the stored bytes stay as they are.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stratvars import codec
+from stratvars.errors import (
+    LostRowError,
+    NewerFormatError,
+    NothingSavedError,
+    OwnedError,
+    RefusedError,
+    UnavailableError,
+)
+from stratvars.owner import Life, Owner, look
+from stratvars.revision import Claim, Holder, State, Stored, split_texts
+from stratvars.schedule import age
+from stratvars.settings import Database
+from stratvars.store.base import Store
+
+_log = logging.getLogger("stratvars")
+
+PATIENCE = 30.0
+"""Seconds for which a start asks a database again that cannot be used."""
+_PAUSE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a start found.
+
+    Attributes:
+        claim: the right to write from now on.
+        state: the stored texts, in their order; empty at a first start.
+        values: the same, decoded.
+        stored: when and why it was saved; None at a first start.
+        neighbours: the other names saved in the table, looked up at a first start only.
+    """
+
+    claim: Claim
+    state: State
+    values: Mapping[str, Any]
+    stored: Stored | None
+    neighbours: tuple[str, ...] = ()
+
+
+def restore(
+    store: Store, table: str, strategy: str, *, resume: bool, pause: Callable[[float], object] = time.sleep
+) -> Restored:
+    """Acquire the strategy and read its state.
+
+    Args:
+        store: where it is kept.
+        table: the table's name.
+        strategy: the strategy's name.
+        resume: refuse to start from nothing.
+        pause: waits between two tries; returns something true when the start is to be given up.
+
+    Raises:
+        OwnedError: a process that still lives runs the strategy.
+        RestoreError: the state is there and cannot be read, or is wanted and not there.
+        UnavailableError: the database could not be used for ``PATIENCE`` seconds.
+    """
+    claim = _patiently(lambda: _acquire(store, table, strategy), pause)
+    try:
+        return _read(store, claim, resume=resume)
+    except BaseException:
+        store.release(claim)
+        raise
+
+
+def _read(store: Store, claim: Claim, *, resume: bool) -> Restored:
+    stored = store.load(claim)
+    if stored is None and claim.revision > 0:
+        raise LostRowError(
+            f"{claim.strategy!r} was saved up to revision {claim.revision}, and its row in the table {claim.table!r} "
+            "is gone. Put the row, or a copy of the database, back; to start from nothing on purpose, start it under "
+            "another name"
+        )
+    if stored is None:
+        neighbours = store.names(claim.table)
+        if resume:
+            raise NothingSavedError(_nothing_to_resume(claim.strategy, neighbours))
+        return Restored(claim, State({}), {}, None, tuple(neighbours))
+    state = State(_texts(stored), stored.held_back)
+    values = {name: codec.decode(text, name) for name, text in state.texts.items()}
+    return Restored(claim, state, values, stored)
+
+
+def _texts(stored: Stored) -> dict[str, str]:
+    if stored.format > codec.FORMAT:
+        raise NewerFormatError(
+            f"{stored.strategy!r} was saved in format {stored.format}, and this version of stratvars reads up to "
+            f"format {codec.FORMAT}. Install the version that saved it, or a newer one"
+        )
+    return split_texts(stored.variables)
+
+
+def _patiently(ask: Callable[[], Claim], pause: Callable[[float], object]) -> Claim:
+    give_up = time.monotonic() + PATIENCE
+    is_first = True
+    while True:
+        try:
+            return ask()
+        except RefusedError:
+            raise
+        except UnavailableError as error:
+            if time.monotonic() >= give_up:
+                raise
+            if is_first:
+                _log.warning("The database cannot be used yet: %s. Asking again for %g s.", error, PATIENCE)
+            is_first = False
+            if pause(_PAUSE):
+                raise
+
+
+def _acquire(store: Store, table: str, strategy: str) -> Claim:
+    store.prepare(table)
+    owner, start_id = Owner.current().to_text(), uuid.uuid4().hex
+    answer = store.acquire(table, strategy, owner, start_id)
+    while isinstance(answer, Holder):
+        _give_way(strategy, answer)
+        # Conditional on the holder that was looked at: of many starters after one death, one takes over.
+        answer = store.acquire(table, strategy, owner, start_id, take_over=answer)
+    return answer
+
+
+def _give_way(strategy: str, holder: Holder) -> None:
+    """Return when the holder is dead, or may be; raise when it lives."""
+    owner = Owner.from_text(holder.owner)
+    life = look(owner)
+    if life is Life.ALIVE:
+        raise OwnedError(
+            f"{strategy!r} is running already, in process {owner.pid} on {owner.host}. Two copies would overwrite "
+            "each other's variables and double each other's orders: stop that one, or start this one under another "
+            "name"
+        )
+    if life is Life.UNKNOWN:
+        _log.warning(
+            "%r was last run by process %d on %s, which cannot be looked at from here. It is taken over; "
+            "if that process still lives, it cannot save any more.",
+            strategy,
+            owner.pid,
+            owner.host,
+        )
+
+
+def _nothing_to_resume(strategy: str, names: list[str]) -> str:
+    there = "nothing is saved there at all" if not names else "saved there: " + ", ".join(map(repr, names[:10]))
+    return (
+        f"resuming was asked for, and nothing is saved under the name {strategy!r}; {there}. "
+        "Check the name and the database, or start without --resume"
+    )
+
+
+def announce(strategy: str, database: Database, found: Restored, plan: str) -> None:
+    """Say in one line on stderr which state a start goes on from, and where that is kept."""
+    where = f"{database} ({database.origin})"
+    if found.stored is None:
+        others = ", ".join(map(repr, found.neighbours[:10])) or "no other name"
+        text = f"FIRST START of {strategy!r} in {where}; saved there: {others}"
+    else:
+        text = f"{strategy!r} restored from revision {found.stored.revision}, saved {age(found.stored.age)} ago"
+        text += f" ({found.stored.reason or 'by another hand'}), in {where}"
+    if found.state.held_back:
+        text += "; held back when saved, so older: " + ", ".join(map(repr, found.state.held_back))
+    if sys.stderr is not None:  # a program without a console has none
+        sys.stderr.write(f"stratvars: {text}; {plan}\n" if plan else f"stratvars: {text}\n")
+        sys.stderr.flush()

@@ -1,0 +1,326 @@
+"""The backup under a hand-written loop: restored at the start, kept after each turn, and calm in trouble."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from stratvars import Backup
+from stratvars.backup import DEADLINE
+from stratvars.errors import FencedError, NotSavedError, OwnedError, UnsavableError, UsageError
+from stratvars.revision import Reason
+
+
+class Unsavable:
+    """A class that nobody registered."""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "live.db"
+
+
+@pytest.fixture
+def url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def rows(path: Path, query: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(query).fetchall()
+
+
+def reasons(path: Path) -> list[object]:
+    return [reason for (reason,) in rows(path, "SELECT reason FROM vars_backup_history ORDER BY epoch, revision")]
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Somebody else is writing to the database, for as long as the block lasts."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def test_what_a_block_wrote_is_there_in_the_next_one(url: str) -> None:
+    with Backup("btc-live", url) as backup:
+        backup.vars.trade_count = 5
+        backup.vars.book = {"SPY": (1, 2.5)}
+    with Backup("btc-live", url) as backup:
+        assert backup.vars.all() == {"trade_count": 5, "book": {"SPY": (1, 2.5)}}
+
+
+def test_every_turn_is_kept_when_it_ends(url: str, path: Path) -> None:
+    seen = []
+    with Backup("bot", url) as backup:
+        for _ in backup.every(0):
+            backup.vars.turn = backup.vars.get("turn", 0) + 1
+            if backup.vars.turn > 1:
+                seen.append(rows(path, "SELECT variables FROM vars_backup"))
+            if backup.vars.turn == 4:
+                break
+    assert seen == [[(f'{{"turn":{n}}}',)] for n in (1, 2, 3)]
+    assert reasons(path) == ["iteration"] * 3 + ["stop"]
+
+
+def test_the_turns_keep_their_pace_without_drift(url: str) -> None:
+    starts = []
+    with Backup("bot", url) as backup:
+        for _ in backup.every("0.1S"):
+            starts.append(time.monotonic())
+            time.sleep(0.05)
+            if len(starts) == 8:
+                break
+    # Seven intervals; were each one counted from the end of a turn, it would be seven times 0.15.
+    assert 0.7 <= starts[-1] - starts[0] < 1.0
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_loop_after_its_turn_and_gives_the_handler_back(url: str, path: Path, signum: int) -> None:
+    before = signal.getsignal(signum)
+    with Backup("bot", url) as backup:
+        for _ in backup.every("1H"):
+            backup.vars.turn = 1
+            os.kill(os.getpid(), signum)
+            backup.vars.finished = True
+    assert signal.getsignal(signum) == before
+    assert rows(path, "SELECT variables FROM vars_backup") == [('{"turn":1,"finished":true}',)]
+    assert reasons(path) == ["iteration", "stop"]
+
+
+def test_an_error_in_the_block_is_backed_up_as_a_crash_and_not_hidden(url: str, path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), Backup("bot", url) as backup:
+        backup.vars.order = "A7"
+        _ = 1 / 0
+    assert rows(path, "SELECT variables FROM vars_backup") == [('{"order":"A7"}',)]
+    assert rows(path, "SELECT reason, complete FROM vars_backup_history") == [("crash", 0)]
+
+
+def test_an_interrupt_in_the_block_is_a_stop(url: str, path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), Backup("bot", url) as backup:
+        backup.vars.x = 1
+        raise KeyboardInterrupt
+    assert reasons(path) == ["stop"]
+
+
+def test_a_save_is_durable_when_it_returns_and_says_whether_it_fell_inside_a_turn(url: str, path: Path) -> None:
+    with Backup("bot", url) as backup:
+        backup.vars.x = 1
+        backup.save()
+        assert rows(path, "SELECT variables FROM vars_backup") == [('{"x":1}',)]
+        for _ in backup.every(0):
+            backup.vars.x = 2
+            backup.save()
+            break
+    history = rows(path, "SELECT reason, complete FROM vars_backup_history ORDER BY revision")
+    assert history[:2] == [("manual", 1), ("manual", 0)]
+
+
+def test_one_bad_variable_never_blocks_the_others(url: str, path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with Backup("bot", url) as backup:
+        backup.vars.legs = [1]
+        backup.keep(Reason.ITERATION, complete=True)
+        backup.vars.legs.append({"deep": Unsavable()})
+        for number in range(3):
+            backup.vars.count = number
+            backup.keep(Reason.ITERATION, complete=True)
+        assert rows(path, "SELECT variables FROM vars_backup") == [('{"legs":[1],"count":2}',)]
+        [(held_back, complete)] = rows(path, "SELECT held_back, complete FROM vars_backup_writers")
+        assert "legs[1]['deep']" in str(held_back)
+        assert complete == 0
+        with pytest.raises(UnsavableError, match=r"legs\[1\]\['deep'\]"):
+            backup.save()
+        backup.vars.legs.pop()
+    assert rows(path, "SELECT held_back, complete FROM vars_backup_writers") == [("{}", 1)]
+    assert [record.levelname for record in caplog.records] == ["ERROR"], "reported once, not in every turn"
+
+
+def test_a_value_held_back_at_the_end_is_named_at_the_next_start(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    backup = Backup("bot", url).open()
+    backup.vars.update(good=1, legs=[1])
+    backup.save()
+    backup.vars.legs.append(Unsavable())
+    with pytest.raises(UnsavableError, match=r"legs\[1\]"):
+        backup.close()
+    capsys.readouterr()
+    with Backup("bot", url) as backup:
+        assert backup.vars.all() == {"good": 1, "legs": [1]}
+    assert "held back when saved, so older: 'legs'" in capsys.readouterr().err
+
+
+def test_a_locked_database_never_holds_a_turn_up_for_long_and_the_newest_state_lands_by_itself(
+    url: str, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Backup("bot", url) as backup:
+        backup.vars.n = 0
+        backup.save()
+        with locked(path):
+            waits = []
+            for number in range(1, 20):
+                backup.vars.n = number
+                before = time.monotonic()
+                backup.keep(Reason.ITERATION, complete=True)
+                waits.append(time.monotonic() - before)
+            with pytest.raises(NotSavedError, match="revision 1"):
+                backup.save(timeout=0.2)
+            assert rows(path, "SELECT variables FROM vars_backup") == [('{"n":0}',)]
+        deadline = time.monotonic() + 20
+        while rows(path, "SELECT variables FROM vars_backup") != [('{"n":19}',)]:
+            assert time.monotonic() < deadline, "the newest state must land without another save"
+            time.sleep(0.05)
+        backup.save()
+    assert max(waits) < DEADLINE + 1.0
+    assert sum(waits) < 2 * DEADLINE + 1.0, "in trouble that is known, no further turn waits"
+    assert len(rows(path, "SELECT 1 FROM vars_backup_history")) <= 4, "only the newest state waited"
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == 2, messages
+    assert "cannot be saved" in messages[0]
+    assert "saved again" in messages[1]
+
+
+def test_no_log_line_holds_a_value(url: str, path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    canary = "sk-canary-7d1f"
+    with Backup("bot", url) as backup:
+        backup.vars.api_key = canary
+        backup.vars.bad = []
+        backup.vars.bad.append([canary, Unsavable()])
+        backup.keep(Reason.ITERATION, complete=True)
+        with locked(path):
+            backup.vars.n = 1
+            backup.keep(Reason.ITERATION, complete=True)
+        with pytest.raises(UnsavableError):
+            backup.save()
+        backup.vars.bad.clear()
+    assert caplog.records
+    assert canary not in caplog.text
+
+
+def test_a_removed_database_is_written_again_whole(url: str, path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with Backup("bot", url) as backup:
+        backup.vars.update(n=1, legs=[1, 2])
+        backup.save()
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink()
+        backup.vars.n = 2
+        backup.save()
+        assert rows(path, "SELECT variables FROM vars_backup") == [('{"n":2,"legs":[1,2]}',)]
+    assert "went back" in caplog.text
+    with Backup("bot", url) as backup:
+        assert backup.vars.all() == {"n": 2, "legs": [1, 2]}
+
+
+def test_a_start_that_took_over_fences_the_older_one(url: str, path: Path) -> None:
+    with pytest.raises(FencedError, match="taken over"), Backup("bot", url) as backup:
+        backup.vars.n = 1
+        backup.save()
+        with closing(sqlite3.connect(path)) as other, other:
+            other.execute("UPDATE vars_backup_writers SET epoch = epoch + 1, start_id = 'another', owner = 'x'")
+        backup.vars.n = 2
+        backup.save()
+    assert rows(path, "SELECT variables FROM vars_backup") == [('{"n":1}',)]
+
+
+def test_one_name_opened_twice_in_a_process_is_refused_at_once(url: str) -> None:
+    with Backup("bot", url) as first:
+        with pytest.raises(OwnedError, match="running already"):
+            Backup("bot", url).open()
+        with pytest.raises(UsageError, match="open already"):
+            first.open()
+        with Backup("another", url):
+            pass
+        first.vars.still = "mine"
+        first.save()
+
+
+def test_opening_again_after_a_close_restores_again(url: str) -> None:
+    backup = Backup("bot", url).open()
+    backup.vars.x = 1
+    backup.close()
+    backup.close()
+    backup.vars.x = 2
+    backup.open()
+    assert backup.vars.x == 1
+    backup.close()
+
+
+def test_a_save_before_the_start_says_what_to_do(url: str) -> None:
+    with pytest.raises(UsageError, match=r"open\(\)"):
+        Backup("bot", url).save()
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\0b", "x" * 1001])
+def test_a_name_that_cannot_be_kept_is_refused_before_anything_is_made(url: str, path: Path, name: str) -> None:
+    with pytest.raises(UsageError):
+        Backup(name, url)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("table", ["", "x" * 56, "a\0b", "bots_writers", "bots_HISTORY"])
+def test_a_table_that_cannot_be_made_is_refused_before_anything_is_made(url: str, path: Path, table: str) -> None:
+    with pytest.raises(UsageError):
+        Backup("bot", url, table=table)
+    assert not path.exists()
+
+
+def test_two_memory_backups_never_meet() -> None:
+    with Backup("bot", "memory://") as first, Backup("bot", "memory://") as second:
+        first.vars.x = 1
+        first.save()
+        assert second.vars.all() == {}
+
+
+def test_two_changes_under_the_lock_are_saved_together_or_not_at_all(url: str, path: Path) -> None:
+    with Backup("bot", url) as backup:
+        backup.vars.update(left=0, right=0)
+        stop = threading.Event()
+
+        def move() -> None:
+            while not stop.is_set():
+                with backup.vars:
+                    backup.vars.left += 1
+                    backup.vars.right -= 1
+
+        mover = threading.Thread(target=move)
+        mover.start()
+        saved = set()
+        for _ in range(100):
+            backup.save()
+            [(variables,)] = rows(path, "SELECT variables FROM vars_backup")
+            left, right = (int(part.split(":")[1].rstrip("}")) for part in str(variables).split(","))
+            assert left == -right
+            saved.add(left)
+        stop.set()
+        mover.join()
+    assert len(saved) > 10, "the mover must have moved between the saves"
+
+
+def test_a_thread_that_changes_nested_values_never_makes_a_save_fail(url: str) -> None:
+    with Backup("bot", url) as backup:
+        backup.vars.book = {}
+        stop = threading.Event()
+        changes = [0]
+
+        def churn() -> None:
+            while not stop.is_set():
+                changes[0] += 1
+                backup.vars.book[changes[0]] = [changes[0]] * 3
+                backup.vars.book.pop(changes[0] - 50, None)
+
+        churner = threading.Thread(target=churn)
+        churner.start()
+        for _ in range(200):
+            backup.save()
+        stop.set()
+        churner.join()
+        assert changes[0] > 200, "the other thread must have changed something"
