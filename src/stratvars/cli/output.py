@@ -1,0 +1,98 @@
+"""Data on stdout: a table for people on a terminal, tab-separated lines with a header for programs.
+
+A pipe gets every character of every value: nothing is wrapped, cut or coloured there.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import click
+
+from stratvars.cli.text import escape
+from stratvars.errors import StratvarsError
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        title: its name.
+        is_number: stands at the right on a terminal.
+        is_cut: gives way when the terminal is too narrow.
+    """
+
+    title: str
+    is_number: bool = False
+    is_cut: bool = False
+
+
+def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows of any text, escaped."""
+    cells = [[escape(cell) for cell in row] for row in rows]
+    with _stdout():
+        if sys.stdout.isatty():
+            _print_for_people(columns, cells)
+        else:
+            _print_for_programs(columns, cells)
+
+
+def print_exactly(text: str) -> None:
+    """Print the text in UTF-8, whatever the terminal or the pipe is set to, and a newline."""
+    with _stdout():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode() + b"\n")
+
+
+@contextmanager
+def _stdout() -> Iterator[None]:
+    """Write to stdout. A reader that has seen enough (``| head -1``) ends the command without a word."""
+    if sys.stdout is None:
+        raise StratvarsError("stdout is closed, and what was asked for goes there")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 still shows every name
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        # What is left in the buffer would be tried again, and fail aloud, when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise click.exceptions.Exit(0) from None
+        raise StratvarsError(f"stdout cannot be written: {error.strerror}") from error
+
+
+def _print_for_programs(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+    lines = [[column.title for column in columns], *rows]
+    sys.stdout.writelines("\t".join(line) + "\n" for line in lines)
+
+
+def _print_for_people(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    # Without a colour system no escape codes at all are written.
+    is_plain = os.environ.get("NO_COLOR", "") != ""
+    console = Console(
+        file=sys.stdout, color_system=None if is_plain else "auto", highlight=False, markup=False, emoji=False
+    )
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        # Only a column that may wrap is narrowed; its cells then cut themselves, for they do not wrap.
+        table.add_column(
+            column.title,
+            justify="right" if column.is_number else "left",
+            no_wrap=not column.is_cut,
+            overflow="ellipsis",
+        )
+    longest = console.width + 1  # a value of a megabyte is cut before it is measured
+    for row in rows:
+        table.add_row(*(Text(cell[:longest], no_wrap=True, overflow="ellipsis") for cell in row))
+    console.print(table)

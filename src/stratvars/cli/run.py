@@ -1,0 +1,96 @@
+"""``stratvars run``: run the strategy in a file."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stratvars.cli.errors import user_code
+from stratvars.cli.options import run_db_option, whole_number
+from stratvars.errors import UsageError
+
+if TYPE_CHECKING:
+    from stratvars.strategy import Strategy
+
+_EXAMPLE = """\b
+Example:
+  stratvars run bot.py --name btc-live
+\b
+Exit codes:
+  0  it ended as it was meant to, or was stopped by Ctrl-C or SIGTERM
+  n  it called sys.exit(n)
+  1  an error in the strategy
+  2  wrong use
+  3  its saved variables cannot be restored, or the database cannot be used
+  4  another process runs it, or took it over
+"""
+
+
+@click.command(epilog=_EXAMPLE)
+@click.argument("bot", metavar="BOT.PY[:CLASS]")
+@click.option(
+    "--name",
+    metavar="NAME",
+    help="Name to save the variables under. "
+    "Default: as in the class, else STRATEGY_NAME (environment or .env), else the class's own name.",
+)
+@click.option(
+    "--max-iterations", metavar="K", callback=whole_number(1), help="End after so many iterations. Default: go on."
+)
+@click.option(
+    "--sleeptime",
+    metavar="TIME",
+    help="Time between two iterations: 10S, 5M, 2H, 1D, or a number of minutes. Default: as in the class.",
+)
+@run_db_option
+@click.option(
+    "--table", metavar="TABLE", help="Table to save in. Default: as in the class, vars_backup unless it says otherwise."
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Refuse to start when nothing is saved under the name. Also: STRATVARS_RESUME=1.",
+)
+def run(
+    *,
+    bot: str,
+    name: str | None,
+    max_iterations: int | None,
+    sleeptime: str | None,
+    db: str | None,
+    table: str | None,
+    resume: bool,
+) -> None:
+    """Run the strategy in a Python file until it ends or is stopped."""
+    from stratvars.cli.loading import load_strategy
+    from stratvars.cli.target import find_target
+    from stratvars.schedule import parse
+
+    if sleeptime is not None:
+        parse(sleeptime)
+    target = find_target(bot)
+    given = {"name": name, "sleeptime": sleeptime, "db_connection_str": db, "backup_table_name": table}
+    chosen = load_strategy(target)
+    with user_code():
+        strategy = _construct(chosen, {option: value for option, value in given.items() if value is not None})
+        # None leaves the choice to STRATVARS_RESUME.
+        strategy.run(max_iterations=max_iterations, resume=True if resume else None)
+
+
+def _construct(chosen: type[Strategy], options: dict[str, Any]) -> Strategy:
+    """The strategy, made with the options.
+
+    Raises:
+        UsageError: it has a constructor of its own that does not take them.
+    """
+    try:
+        inspect.signature(chosen).bind(**options)
+    except TypeError as error:
+        call = f"{chosen.__name__}({', '.join(f'{option}=…' for option in options)})"
+        raise UsageError(
+            f"{chosen.__name__} cannot be made by {call}: {error}; let its __init__ take **options, hand them to "
+            "super().__init__(**options), and give other arguments defaults"
+        ) from None
+    return chosen(**options)

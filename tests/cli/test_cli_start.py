@@ -1,0 +1,124 @@
+"""Starting the command: help, version, mistyped commands and options, and how little is imported for it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from commandline import Shell
+
+from stratvars import __version__
+
+COMMANDS = ("run", "list", "show", "demo")
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+def test_the_version_is_one_line_on_stdout(shell: Shell) -> None:
+    done = shell.run("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"stratvars {__version__}\n", "")
+
+
+def test_without_arguments_the_help_is_shown(shell: Shell) -> None:
+    done = shell.run()
+    assert done.returncode == 0
+    assert done.stdout == shell.run("--help").stdout
+    for command in COMMANDS:
+        assert re.search(rf"^  {command} +[A-Z].*\.$", done.stdout, re.MULTILINE), command
+    assert "..." not in done.stdout.replace("[ARGS]...", "")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_has_one_sentence_a_text_for_each_option_and_an_example(
+    shell: Shell, command: str
+) -> None:
+    text = shell.run(command, "-h").stdout
+    sentence = text.split("\n\n")[1].strip()
+    assert sentence.endswith(".")
+    assert ". " not in sentence
+    options = re.findall(r"^  (?:-h, )?--[\w-]+(?: [A-Z]+)?(.*\n(?: {10,}.*\n)*)", text, re.MULTILINE)
+    assert len(options) >= 3
+    assert all(len(described.strip()) > 10 for described in options), options
+    assert re.search(rf"^  Examples?:\n    stratvars {command} ", text, re.MULTILINE)
+
+
+def test_the_settings_that_also_stand_in_the_environment_are_named_in_the_help(shell: Shell) -> None:
+    text = shell.run("run", "--help").stdout
+    for variable in ("DB_CONNECTION_STR", "STRATEGY_NAME", "STRATVARS_RESUME"):
+        assert variable in text
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["show", "--help"], ["rnu"]])
+def test_asking_for_help_imports_nothing_that_is_slow(shell: Shell, arguments: list[str]) -> None:
+    done = shell.call(sys.executable, "-X", "importtime", "-m", "stratvars", *arguments)
+    imported = set(re.findall(r"\| +([\w.]+)$", done.stderr, re.MULTILINE))
+    assert "click" in imported
+    slow = {"rich", "msgspec", "psycopg", "dotenv", "sqlite3", "numpy", "stratvars.strategy", "stratvars.codec"}
+    assert imported.isdisjoint(slow), imported & slow
+
+
+def test_the_module_is_the_command(shell: Shell) -> None:
+    shell.write("bot.py", BOT)
+    done = shell.call(sys.executable, "-m", "stratvars", "run", "bot.py", "--max-iterations", "1")
+    assert done.returncode == 0, done.stderr
+    assert shell.call(sys.executable, "-m", "stratvars", "list").stdout == shell.run("list").stdout
+    assert (shell.folder / "stratvars.db").is_file()
+
+
+BOT = """
+    from stratvars import Strategy
+
+    class Bot(Strategy):
+        sleeptime = 0
+
+        def on_trading_iteration(self):
+            self.vars.n = 1
+"""
+
+
+def test_the_database_stands_in_the_current_folder_not_beside_the_bot_or_the_command(shell: Shell) -> None:
+    shell.write("bots/bot.py", BOT)
+    assert shell.run("run", "bots/bot.py", "--max-iterations", "1").returncode == 0
+    assert (shell.folder / "stratvars.db").is_file()
+    assert not (shell.folder / "bots" / "stratvars.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named", "asks"),
+    [
+        (["rnu"], "'rnu'; did you mean run?", "stratvars --help"),
+        (["SHOW"], "'SHOW'; did you mean show?", "stratvars --help"),
+        (["zzz"], "'zzz'; there are run, list, show, demo.", "stratvars --help"),
+        (["--nope"], "--nope", "stratvars --help"),
+        (["list", "--dbb", "x"], "--db", "stratvars list --help"),
+        (["list", "more"], "(more)", "stratvars list --help"),
+        (["show"], "missing argument 'NAME'", "stratvars show --help"),
+        (["run"], "missing argument 'BOT.PY[:CLASS]'", "stratvars run --help"),
+        (["demo", "--kills", "few"], "'--kills': 'few' is not a whole number", "stratvars demo --help"),
+    ],
+)
+def test_a_word_that_is_not_known_is_answered_in_one_sentence(
+    shell: Shell, arguments: list[str], named: str, asks: str
+) -> None:
+    said = shell.refused(*arguments)
+    assert named in said
+    assert said.endswith(f" See: {asks}")
+
+
+def test_an_option_without_its_value_is_answered_in_one_sentence(shell: Shell) -> None:
+    assert "option '--db' requires an argument" in shell.refused("show", "x", "--db")
+
+
+def test_a_file_in_place_of_a_command_is_answered_with_the_command_to_write(shell: Shell) -> None:
+    assert "stratvars run bot.py" in shell.refused("bot.py")
+
+
+def test_the_demonstration_gets_its_options(shell: Shell) -> None:
+    said = shell.refused("demo", "--kills", "99999")
+    assert "99999 times" in said
+    assert "the database URL" in shell.refused("demo", "--kills", "1", "--seed", "3", "--db", "nonsense")
