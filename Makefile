@@ -22,7 +22,7 @@ check: $(READY)
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
-	@$(PY) -m importlinter.cli lint
+	@$(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 
 torture: $(READY)
 	@STRATVARS_EXAMPLES=20000 $(PY) -m pytest -m torture --timeout 3600
