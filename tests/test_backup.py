@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
 import sqlite3
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -16,8 +18,9 @@ import pytest
 
 from stratvars import Backup
 from stratvars.backup import DEADLINE
-from stratvars.errors import FencedError, NotSavedError, OwnedError, UnsavableError, UsageError
+from stratvars.errors import FencedError, NotSavedError, OwnedError, UnavailableError, UnsavableError, UsageError
 from stratvars.revision import Reason
+from stratvars.writer import describe
 
 
 class Unsavable:
@@ -106,6 +109,22 @@ def test_an_error_in_the_block_is_backed_up_as_a_crash_and_not_hidden(url: str, 
     assert rows(path, "SELECT reason, complete FROM vars_backup_history") == [("crash", 0)]
 
 
+def test_an_error_in_the_block_is_the_one_to_be_seen_even_when_the_last_save_fails(url: str, path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        with pytest.raises(ZeroDivisionError) as caught, Backup("bot", url):
+            other.execute("BEGIN IMMEDIATE")
+            _ = 1 / 0
+        other.execute("ROLLBACK")
+    assert "is not saved after 5 s" in caught.value.__notes__[0]
+
+
+def test_a_last_save_that_fails_is_raised_when_nothing_else_is(url: str, path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        with pytest.raises(NotSavedError), Backup("bot", url):
+            other.execute("BEGIN IMMEDIATE")
+        other.execute("ROLLBACK")
+
+
 def test_an_interrupt_in_the_block_is_a_stop(url: str, path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), Backup("bot", url) as backup:
         backup.vars.x = 1
@@ -156,6 +175,24 @@ def test_a_value_held_back_at_the_end_is_named_at_the_next_start(url: str, capsy
     with Backup("bot", url) as backup:
         assert backup.vars.all() == {"good": 1, "legs": [1]}
     assert "held back when saved, so older: 'legs'" in capsys.readouterr().err
+
+
+def test_a_value_that_was_never_good_has_no_text_from_a_variable_deleted_before(url: str, path: Path) -> None:
+    with Backup("bot", url) as backup:
+        backup.vars.update(legs=[1], other=2)
+        backup.save()
+        del backup.vars.legs
+        backup.save()
+        backup.vars.legs = []
+        backup.vars.legs.append(Unsavable())
+        backup.keep(Reason.ITERATION, complete=True)
+        assert rows(path, "SELECT variables FROM vars_backup") == [('{"other":2}',)]
+        backup.vars.legs.clear()
+
+
+def test_of_an_error_that_is_not_ours_only_the_type_is_told() -> None:
+    assert describe(ValueError("sk-canary")) == "ValueError"
+    assert describe(UnavailableError("the disk is full")) == "the disk is full"
 
 
 def test_a_locked_database_never_holds_a_turn_up_for_long_and_the_newest_state_lands_by_itself(
@@ -280,47 +317,65 @@ def test_two_memory_backups_never_meet() -> None:
         assert second.vars.all() == {}
 
 
+@pytest.fixture
+def restless_threads() -> Iterator[None]:
+    """Threads take turns every ten microseconds, so that a missing lock is met."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)
+
+
+@contextmanager
+def repeated(step: Callable[[], None]) -> Iterator[None]:
+    """Another thread repeats a step for as long as the block lasts."""
+    over = threading.Event()
+
+    def repeat() -> None:
+        while not over.is_set():
+            step()
+
+    thread = threading.Thread(target=repeat)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.mark.usefixtures("restless_threads")
 def test_two_changes_under_the_lock_are_saved_together_or_not_at_all(url: str, path: Path) -> None:
+    saved = set()
     with Backup("bot", url) as backup:
-        backup.vars.update(left=0, right=0)
-        stop = threading.Event()
+        backup.vars.update(left=[0], padding=[(number,) for number in range(200)], right=[0])
 
         def move() -> None:
-            while not stop.is_set():
-                with backup.vars:
-                    backup.vars.left += 1
-                    backup.vars.right -= 1
+            with backup.vars:
+                backup.vars.left[0] += 1
+                backup.vars.right[0] -= 1
 
-        mover = threading.Thread(target=move)
-        mover.start()
-        saved = set()
-        for _ in range(100):
-            backup.save()
-            [(variables,)] = rows(path, "SELECT variables FROM vars_backup")
-            left, right = (int(part.split(":")[1].rstrip("}")) for part in str(variables).split(","))
-            assert left == -right
-            saved.add(left)
-        stop.set()
-        mover.join()
+        with repeated(move):
+            for _ in range(100):
+                backup.save()
+                [(variables,)] = rows(path, "SELECT variables FROM vars_backup")
+                state = json.loads(str(variables))
+                assert state["left"][0] == -state["right"][0]
+                saved.add(state["left"][0])
     assert len(saved) > 10, "the mover must have moved between the saves"
 
 
 def test_a_thread_that_changes_nested_values_never_makes_a_save_fail(url: str) -> None:
+    changes = [0]
     with Backup("bot", url) as backup:
         backup.vars.book = {}
-        stop = threading.Event()
-        changes = [0]
 
         def churn() -> None:
-            while not stop.is_set():
-                changes[0] += 1
-                backup.vars.book[changes[0]] = [changes[0]] * 3
-                backup.vars.book.pop(changes[0] - 50, None)
+            changes[0] += 1
+            backup.vars.book[changes[0]] = [changes[0]] * 3
+            backup.vars.book.pop(changes[0] - 50, None)
 
-        churner = threading.Thread(target=churn)
-        churner.start()
-        for _ in range(200):
-            backup.save()
-        stop.set()
-        churner.join()
-        assert changes[0] > 200, "the other thread must have changed something"
+        with repeated(churn):
+            for _ in range(200):
+                backup.save()
+    assert changes[0] > 200, "the other thread must have changed something"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import numpy
+import numpy as np
 import pytest
 
 from stratvars import codec, register
@@ -39,7 +39,7 @@ def rows() -> list[tuple[str, str]]:
 
 NAMES: dict[str, Any] = {
     kind.__name__: kind for kind in (date, datetime, time, timedelta, timezone, Decimal, ZoneInfo, Side, Leg)
-} | {"numpy": numpy}
+} | {"numpy": np}
 
 
 @pytest.mark.parametrize(("value", "text"), rows())

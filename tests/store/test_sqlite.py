@@ -59,9 +59,12 @@ def test_commits_are_synced_through_a_write_ahead_log(store: SqliteStore) -> Non
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such way to reach a file there")
 def test_a_place_that_cannot_keep_a_write_ahead_log_is_refused(path: Path) -> None:
     # SQLite's locking by dot files cannot share memory, like some network file systems, and silently keeps no log.
-    with closing(sqlite3.connect(f"file:{path}?vfs=unix-dotfile", uri=True, isolation_level=None)) as connection:
-        with pytest.raises(RefusedError, match=r"write-ahead log \(journal mode delete"):
-            make_durable(connection, path)
+    url = f"file:{path}?vfs=unix-dotfile"
+    with (
+        closing(sqlite3.connect(url, uri=True, isolation_level=None)) as connection,
+        pytest.raises(RefusedError, match=r"write-ahead log \(journal mode delete"),
+    ):
+        make_durable(connection, path)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a folder cannot be synced there")
