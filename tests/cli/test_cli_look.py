@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sqlite3
 import subprocess
 from collections.abc import Mapping
@@ -271,7 +272,7 @@ def test_markup_and_control_characters_in_names_and_values_are_shown_not_obeyed(
 def test_a_reader_that_has_seen_enough_ends_the_command_without_a_word(shell: Shell) -> None:
     save(shell, "bot", {f"n{number}": LONG for number in range(200)})
     for options in ("", "--json"):
-        line = f"set -o pipefail; {COMMAND} show bot {options} 2>errors | head -c 10"
+        line = f"set -o pipefail; {shlex.quote(COMMAND)} show bot {options} 2>errors | head -c 10"
         done = shell.call("bash", "-c", line)
         assert (done.returncode, done.stdout[:1] in "n{", done.stderr) == (0, True, "")
         assert len((shell.folder / "errors").read_text().splitlines()) == 1
@@ -280,7 +281,7 @@ def test_a_reader_that_has_seen_enough_ends_the_command_without_a_word(shell: Sh
 def test_output_that_cannot_be_written_is_an_error(shell: Shell) -> None:
     save(shell, "bot", {"n": 1})
     for redirection, said in ((">/dev/full", "No space left on device"), (">&-", "stdout is closed")):
-        done = shell.call("bash", "-c", f"{COMMAND} list {redirection}")
+        done = shell.call("bash", "-c", f"{shlex.quote(COMMAND)} list {redirection}")
         assert done.returncode == 1
         assert said in done.stderr
         assert len(done.stderr.splitlines()) == 1

@@ -22,15 +22,15 @@ ROW = re.compile(r"^\| [^|`]*(?:`\$`)? \| `(?P<value>.+)` \| `(?P<text>.+)` \|$"
 
 
 @register
-class Side(Enum):
-    BUY = 1
+class Stance(Enum):
+    LONG = 1
 
 
 @register
 @dataclass
-class Leg:
-    strike: float
-    side: Side
+class Holding:
+    shares: int
+    stance: Stance
 
 
 def rows() -> list[tuple[str, str]]:
@@ -38,7 +38,7 @@ def rows() -> list[tuple[str, str]]:
 
 
 NAMES: dict[str, Any] = {
-    kind.__name__: kind for kind in (date, datetime, time, timedelta, timezone, Decimal, ZoneInfo, Side, Leg)
+    kind.__name__: kind for kind in (date, datetime, time, timedelta, timezone, Decimal, ZoneInfo, Stance, Holding)
 } | {"numpy": np}
 
 

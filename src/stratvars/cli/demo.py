@@ -19,9 +19,9 @@ Example:
 @click.option(
     "--kills",
     metavar="K",
-    default="10",
+    default="12",
     callback=whole_number(0),
-    help="How often the strategy is killed. Default: 10.",
+    help="How often the strategy is killed. Default: 12.",
 )
 @click.option(
     "--db", metavar="URL", help="Database to use; what is saved stays in it. Default: SQLite in a temporary folder."
