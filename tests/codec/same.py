@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable
 from datetime import datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, Flag
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,6 +25,8 @@ def same(left: Any, right: Any) -> bool:
     """Tell whether two values are equal in value and exact type, all the way down; NaN is the same as NaN."""
     if type(left) is not type(right):
         return False
+    if isinstance(left, Flag):  # early releases of Python 3.11 make a combination with unnamed bits anew each time
+        return bool(left.value == right.value) and repr(left) == repr(right)
     if isinstance(left, Enum):
         return left is right
     if dataclasses.is_dataclass(left):

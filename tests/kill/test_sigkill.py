@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,12 +123,13 @@ def kill_once(url: str, chance: random.Random, before: Run | None, count: Count)
     return run
 
 
-def kill_often(url: str, kills: int, seed: int) -> Count:
+def kill_often(url: str, kills: int, told: Callable[[str, object], None]) -> Count:
     """Kill that many times, and go on for up to twice as many while a kind of moment was not hit yet."""
+    seed = int(os.environ.get("STRATVARS_SEED", random.randrange(1_000_000)))
     chance, count, before = random.Random(seed), Count(), None
     while count.kills < kills or (count.unheard == 0 and count.kills < 3 * kills):
         before = kill_once(url, chance, before, count)
-    print(f"\nSIGKILL of the bot (seed {seed}): {count}")
+    told("counted", f"SIGKILL of the bot, SQLite, seed {seed}: {count}")
     return count
 
 
@@ -140,12 +141,15 @@ def check(count: Count) -> None:
     assert count.fewest_acknowledged >= 3
 
 
-def test_fifty_sigkills_lose_nothing_that_was_acknowledged_and_mix_nothing(tmp_path: Path) -> None:
-    seed = int(os.environ.get("STRATVARS_SEED", random.randrange(1_000_000)))
-    check(kill_often(f"sqlite:///{tmp_path}/victim.db", 50, seed))
+def test_fifty_sigkills_lose_nothing_that_was_acknowledged_and_mix_nothing(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    check(kill_often(f"sqlite:///{tmp_path}/victim.db", 50, record_property))
 
 
 @pytest.mark.torture
-def test_a_thousand_sigkills_lose_nothing_that_was_acknowledged_and_mix_nothing(tmp_path: Path) -> None:
-    seed = int(os.environ.get("STRATVARS_SEED", random.randrange(1_000_000)))
-    check(kill_often(f"sqlite:///{tmp_path}/victim.db", 1000, seed))
+@pytest.mark.timeout(3600)
+def test_a_thousand_sigkills_lose_nothing_that_was_acknowledged_and_mix_nothing(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    check(kill_often(f"sqlite:///{tmp_path}/victim.db", 1000, record_property))
