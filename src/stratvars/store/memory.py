@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from stratvars.revision import Claim, Holder, Outcome, Revision, Saved, Stored, WentBack
-from stratvars.store.verdict import Found, judge
+from stratvars.store.verdict import Found, grant, judge
 
 
 @dataclass(slots=True)
@@ -43,16 +43,12 @@ class MemoryStore:
     ) -> Claim | Holder:
         with self._mutex:
             rows = self._tables[table]
-            found = rows[strategy].found if strategy in rows else Found(0, 0, "", "")
-            mine = found.start_id == start_id
-            if mine and found.epoch > above[0]:
-                return Claim(table, strategy, start_id, owner, found.epoch, found.revision)
-            holder = Holder(found.epoch, found.owner)
-            if found.owner and not mine and take_over != holder:
-                return holder
-            found = Found(max(found.epoch, above[0]) + 1, max(found.revision, above[1]), start_id, owner)
-            rows.setdefault(strategy, _Row(found)).found = found
-            return Claim(table, strategy, start_id, owner, found.epoch, found.revision)
+            found = rows[strategy].found if strategy in rows else None
+            answer = grant(found, table, strategy, owner, start_id, take_over=take_over, above=above)
+            if isinstance(answer, Claim):
+                fresh = Found(answer.epoch, answer.revision, start_id, owner)
+                rows.setdefault(strategy, _Row(fresh)).found = fresh
+            return answer
 
     def load(self, claim: Claim) -> Stored | None:
         return self.current(claim.table, claim.strategy)

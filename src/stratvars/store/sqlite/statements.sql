@@ -43,7 +43,7 @@ SELECT epoch, revision, start_id, owner FROM {T_writers} WHERE strategy_id = ?
 
 -- :add_writer  the first start of a strategy
 INSERT INTO {T_writers}
-    (strategy_id, epoch, revision, start_id, owner, digest, reason, complete, held_back, format, written_by)
+    (epoch, revision, start_id, owner, strategy_id, digest, reason, complete, held_back, format, written_by)
 VALUES (?, ?, ?, ?, ?, '', '', 0, '{}', 0, 0)
 
 -- :take_writer  a later start of a strategy

@@ -15,7 +15,7 @@ from stratvars.store import sqlfiles
 from stratvars.store.sqlite import rows
 from stratvars.store.sqlite.connect import explain, open_writer
 from stratvars.store.sqlite.lock import FileLock
-from stratvars.store.verdict import Found, judge
+from stratvars.store.verdict import Found, grant, judge
 
 _PACKAGE = __package__ or ""
 _PATIENCE = 1.0
@@ -56,19 +56,11 @@ class SqliteStore:
         sql = self._tables[table]
         with self._write() as connection:
             found = _found(connection, sql, strategy)
-            if found is None:
-                epoch, revision = above[0] + 1, above[1]
-                connection.execute(sql["add_writer"], (strategy, epoch, revision, start_id, owner))
-                return Claim(table, strategy, start_id, owner, epoch, revision)
-            holder = Holder(found.epoch, found.owner)
-            mine = found.start_id == start_id
-            if mine and found.epoch > above[0]:
-                return Claim(table, strategy, start_id, owner, found.epoch, found.revision)
-            if found.owner and not mine and take_over != holder:
-                return holder
-            epoch, revision = max(found.epoch, above[0]) + 1, max(found.revision, above[1])
-            connection.execute(sql["take_writer"], (epoch, revision, start_id, owner, strategy))
-            return Claim(table, strategy, start_id, owner, epoch, revision)
+            answer = grant(found, table, strategy, owner, start_id, take_over=take_over, above=above)
+            if isinstance(answer, Claim) and (found is None or found.epoch != answer.epoch):
+                row = (answer.epoch, answer.revision, start_id, owner, strategy)
+                connection.execute(sql["add_writer" if found is None else "take_writer"], row)
+            return answer
 
     def load(self, claim: Claim) -> Stored | None:
         sql = self._tables[claim.table]
