@@ -337,28 +337,69 @@ AS_AN_ORDINARY_USER = """
 import os, sys
 from pathlib import Path
 from stratvars.errors import RefusedError
+from stratvars.store.sqlite.records import SqliteRecords
 from stratvars.store.sqlite.store import SqliteStore
-SqliteStore(Path(sys.argv[1])).prepare("vars_backup")  # everything is imported while this user may read it
+warm = Path(sys.argv[1])
+SqliteStore(warm).prepare("vars_backup")  # everything is imported while this user may read it
+SqliteRecords(warm).strategies("vars_backup")
 if os.getuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
+path = Path(sys.argv[2])
 try:
-    SqliteStore(Path(sys.argv[2])).prepare("vars_backup")
+    if sys.argv[3] == "write":
+        SqliteStore(path).prepare("vars_backup")
+    else:
+        print([stored.variables for stored in SqliteRecords(path).strategies("vars_backup")])
 except RefusedError as error:
     print(error)
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="folders have no such rights there")
-def test_a_folder_that_may_not_be_written_is_a_clear_error(tmp_path: Path) -> None:
+@pytest.fixture
+def closed_folder() -> Iterator[Path]:
+    """A folder that an ordinary user may read but not write, outside of pytest's own, which others may not enter."""
     folder = Path(tempfile.mkdtemp())
-    try:
-        folder.chmod(0o555)
-        command = [sys.executable, "-c", AS_AN_ORDINARY_USER, str(tmp_path / "warm.db"), str(folder / "stratvars.db")]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert "give this user the right to write" in done.stdout, done.stderr
-        assert "DB_CONNECTION_STR" in done.stdout
-        assert list(folder.iterdir()) == []
-    finally:
-        folder.chmod(0o700)
-        shutil.rmtree(folder)
+    folder.chmod(0o555)
+    yield folder
+    folder.chmod(0o700)
+    shutil.rmtree(folder)
+
+
+def as_an_ordinary_user(verb: str, path: Path, warm: Path) -> str:
+    command = [sys.executable, "-c", AS_AN_ORDINARY_USER, str(warm), str(path), verb]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def saved_in(folder: Path, rights: int) -> Path:
+    """A database that a bot closed, in a folder closed again."""
+    path = folder / "stratvars.db"
+    folder.chmod(0o755)
+    with closing(SqliteStore(path)) as store:
+        store.prepare(TABLE)
+        store.save([revision_of(acquired(store), {"x": "1"})])
+    path.chmod(rights)
+    folder.chmod(0o555)
+    return path
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders have no such rights there")
+def test_a_folder_that_may_not_be_written_is_a_clear_error(closed_folder: Path, tmp_path: Path) -> None:
+    said = as_an_ordinary_user("write", closed_folder / "stratvars.db", tmp_path / "warm.db")
+    assert "give this user the right to write" in said
+    assert "DB_CONNECTION_STR" in said
+    assert list(closed_folder.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders have no such rights there")
+def test_a_reader_needs_no_right_to_write(closed_folder: Path, tmp_path: Path) -> None:
+    path = saved_in(closed_folder, 0o444)
+    assert as_an_ordinary_user("read", path, tmp_path / "warm.db") == "['{\"x\":1}']\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files have no such rights there")
+def test_a_file_that_may_not_be_read_is_a_clear_error(closed_folder: Path, tmp_path: Path) -> None:
+    path = saved_in(closed_folder, 0o000)
+    assert "give this user the right to read" in as_an_ordinary_user("read", path, tmp_path / "warm.db")

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from stratvars.errors import RefusedError, UnavailableError
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM}
+_DENIED = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
 _FULL = 2
 _ELSEWHERE = "name another database in DB_CONNECTION_STR"
 
@@ -73,12 +74,26 @@ def open_reader(path: Path) -> sqlite3.Connection:
         UnavailableError, RefusedError: as ``open_writer``.
     """
     try:
-        connection = sqlite3.connect(
-            f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
-        )
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return _open_reader(path, "mode=ro")
     except sqlite3.Error as error:
-        raise explain(error, path) from error
+        if _code(error) not in _DENIED or path.with_name(path.name + "-wal").exists():
+            raise explain(error, path, "read") from error
+    # SQLite wants to make the log's files even to read. Where this user may not, and no bot left a log that holds the
+    # newest state, the file alone is the database (sqlite.org/wal.html, "Read-Only Databases").
+    try:
+        return _open_reader(path, "immutable=1")
+    except sqlite3.Error as error:
+        raise explain(error, path, "read") from error
+
+
+def _open_reader(path: Path, how: str) -> sqlite3.Connection:
+    url = f"file:{quote(str(path))}?{how}"
+    connection = sqlite3.connect(url, uri=True, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -93,9 +108,9 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def explain(error: sqlite3.Error, path: Path) -> UnavailableError:
+def explain(error: sqlite3.Error, path: Path, verb: str = "write") -> UnavailableError:
     """The error as one of ours, with the remedy. SQLite's own texts name columns and files, never values."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    code = _code(error)
     if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
         return RefusedError(
             f"{path} is not a SQLite database or is damaged ({error}); it was left as it is. "
@@ -103,14 +118,20 @@ def explain(error: sqlite3.Error, path: Path) -> UnavailableError:
         )
     if code in _BUSY:
         return UnavailableError(f"{path}: {error}")
-    if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}:
-        return RefusedError(f"{path} cannot be written ({error}): {_why_not(path)}, or {_ELSEWHERE}")
+    if code in _DENIED:
+        cannot = "written" if verb == "write" else "read"
+        return RefusedError(f"{path} cannot be {cannot} ({error}): {_why_not(path, verb)}, or {_ELSEWHERE}")
     return RefusedError(f"{path}: {error}")
 
 
-def _why_not(path: Path) -> str:
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; an extended one has it in its lowest byte."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _why_not(path: Path, verb: str) -> str:
     if not path.parent.is_dir():
         return f"the folder {path.parent} does not exist; create it"
     if path.is_dir():
         return "it is a folder; add a file name"
-    return f"give this user the right to write the file and its folder {path.parent}"
+    return f"give this user the right to {verb} the file and its folder {path.parent}"

@@ -41,7 +41,7 @@ class SqliteRecords:
                 return []
             return [rows.stored(row) for row in self._connection.execute(sql[statement], parameters)]
         except sqlite3.Error as error:
-            raise explain(error, self._path) from error
+            raise explain(error, self._path, "read") from error
 
     def _has(self, table: str) -> bool:
         query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND lower(name) = lower(?)"
