@@ -87,22 +87,21 @@ class Lane:
         return self.holder is None and (self._in_flight is not None or self._waiting is not None)
 
     def offer(self, offer: Offer) -> int:
-        """Take the newest state; the ticket tells when it is durable (``done``)."""
+        """Take the newest state; the ticket tells when it is durable (``done``), which may be at once."""
         if self._waiting is not None and self._waiting.final:
             offer = replace(offer, final=True)
         self._waiting = offer
         self._tickets += 1
+        self._drop_no_news()
         return self._tickets
 
     def next(self) -> Revision | None:
         """The revision to send now: the one in flight again, or a new one; None when nothing is to be written."""
         if self._in_flight is not None:
             return self._in_flight.revision
+        self._drop_no_news()
         offer, self._waiting = self._waiting, None
         if offer is None:
-            return None
-        if not offer.final and not self._is_news(offer):
-            self.done = self._tickets
             return None
         self._sent += 1
         revision = self._make(offer)
@@ -126,6 +125,13 @@ class Lane:
         self._sent = max(self._sent, claim.revision)
         self._snapshot_due = True
         self._waiting = replace(newest, final=True)
+
+    def _drop_no_news(self) -> None:
+        """A state that the store has already is durable. What is in flight may change that, so it is waited for."""
+        offer = self._waiting
+        if self._in_flight is None and offer is not None and not offer.final and not self._is_news(offer):
+            self._waiting = None
+            self.done = self._tickets
 
     def _is_news(self, offer: Offer) -> bool:
         """Whether the store must know: another state, or the same one that is now a completed iteration's."""

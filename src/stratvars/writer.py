@@ -54,11 +54,15 @@ class Writer:
         """Leave the newest state of a lane; returns at once, with the ticket to wait for."""
         with self._changed:
             ticket = lane.offer(offer)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="stratvars-writer", daemon=True)
-                self._thread.start()
-            self._changed.notify_all()
+            if lane.has_work:
+                self._wake()
             return ticket
+
+    def _wake(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="stratvars-writer", daemon=True)
+            self._thread.start()
+        self._changed.notify_all()
 
     def wait(self, lane: Lane, ticket: int, timeout: float) -> bool:
         """Wait until the ticket's state, or a newer one, is durable; False after ``timeout`` seconds or when fenced."""
