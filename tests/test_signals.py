@@ -194,6 +194,22 @@ def test_a_request_by_another_thread_does_not_make_the_first_signal_a_second_one
         signal.raise_signal(signal.SIGTERM)
 
 
+def test_a_forked_child_ends_as_if_nothing_were_installed() -> None:
+    body = """
+with on_stop() as stop:
+    child = os.fork()
+    if child == 0:
+        time.sleep(30)
+        os._exit(0)
+    time.sleep(0.3)
+    os.kill(child, signal.SIGTERM)
+    _, status = os.waitpid(child, 0)
+    say(os.waitstatus_to_exitcode(status), stop.requested)
+"""
+    with child(body) as process:
+        assert rest(process) == f"{-signal.SIGTERM} False\n"
+
+
 def test_the_handler_of_an_embedding_program_is_called_too() -> None:
     called: list[int] = []
     with installed(lambda signum, _: called.append(signum)), on_stop() as stop:

@@ -8,6 +8,7 @@ back, so that a third does what it did before.
 from __future__ import annotations
 
 import math
+import os
 import queue
 import signal
 import threading
@@ -97,6 +98,7 @@ class _Handlers:
         self._previous: dict[int, _Handler] = {}
         self._is_over = False
         self._has_received = False
+        self._process = os.getpid()
 
     def install(self) -> None:
         if not _in_main_thread():
@@ -119,6 +121,11 @@ class _Handlers:
                 signal.signal(signum, previous)
 
     def _received(self, signum: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._process:
+            # A forked child has nothing to end in peace: whoever ends it (multiprocessing does so by SIGTERM) waits.
+            self.give_back()
+            signal.raise_signal(signum)
+            return
         if self._has_received:
             self.give_back()
             raise KeyboardInterrupt(f"told to stop by {signal.Signals(signum).name} once more")
