@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -278,6 +279,35 @@ def test_one_name_opened_twice_in_a_process_is_refused_at_once(url: str) -> None
             pass
         first.vars.still = "mine"
         first.save()
+
+
+FORKING = """
+import os, sys
+from stratvars import Backup
+from stratvars.errors import ForkedError
+with Backup("bot", sys.argv[1]) as backup:
+    backup.vars.x = 1
+    backup.save()
+    child = os.fork()
+    if child == 0:
+        backup.vars.x = "the child's"
+        try:
+            backup.save()
+        except ForkedError:
+            print("refused", flush=True)
+    else:
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        backup.vars.x = 2
+        backup.save()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork there")
+def test_a_forked_child_neither_saves_nor_ends_what_its_parent_goes_on_with(url: str, path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", FORKING, url], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines() == ["refused", "0"], done.stderr
+    assert rows(path, "SELECT variables FROM vars_backup") == [('{"x":2}',)]
+    assert reasons(path) == ["manual", "manual", "stop"]
 
 
 def test_opening_again_after_a_close_restores_again(url: str) -> None:

@@ -24,6 +24,7 @@ from stratvars import codec, schedule, settings
 from stratvars.capture import Capture
 from stratvars.errors import (
     FencedError,
+    ForkedError,
     NothingSavedError,
     NotSavedError,
     StratvarsError,
@@ -116,6 +117,7 @@ class Backup:
             NotSavedError: not within ``timeout`` seconds; it is tried again, but must not be relied on.
             UnsavableError: a variable cannot be stored; the others are durable.
             FencedError: another process took the strategy over.
+            ForkedError: this process was forked by the one that opened it.
         """
         self._use().save(Reason.MANUAL, complete=not self._inside, timeout=timeout)
 
@@ -154,7 +156,9 @@ class Backup:
                 stop.wait(schedule.next_tick(first, interval, now) - now)
 
     def close(self, reason: Reason = Reason.STOP, *, complete: bool = True) -> None:
-        """Save a last time, also when nothing changed, and give the name up. Does nothing when it is closed.
+        """Save a last time, also when nothing changed, and give the name up.
+
+        Does nothing when it is closed, or in a forked child.
 
         Raises:
             NotSavedError: the last state is not durable after ``LAST_DEADLINE`` seconds, and is lost.
@@ -163,7 +167,7 @@ class Backup:
         """
         session, self._session = self._session, None
         _open_backups.pop(id(self), None)
-        if session is not None:
+        if session is not None and session.is_mine:
             self._inside = False
             with session:
                 session.save(reason, complete=complete, timeout=LAST_DEADLINE, final=True)
@@ -172,7 +176,7 @@ class Backup:
         """Close without saving: another process holds the name. Does nothing when it is closed."""
         session, self._session = self._session, None
         _open_backups.pop(id(self), None)
-        if session is not None:
+        if session is not None and session.is_mine:
             with session:
                 pass
 
@@ -203,6 +207,11 @@ class Backup:
     def _use(self) -> _Session:
         if self._session is None:
             raise UsageError(f"the backup of {self.name!r} is not open; use `with Backup(...)`, or call open() first")
+        if not self._session.is_mine:
+            raise ForkedError(
+                f"the backup of {self.name!r} belongs to the process that forked this one; save there, or open a "
+                "backup of another name here"
+            )
         return self._session
 
 
@@ -219,6 +228,11 @@ class _Session:
         lay_over(variables, found.values)
         writer.attach(self._lane)
         self._process = os.getpid()
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether this process opened it; a forked child has neither its thread nor its connection."""
+        return self._process == os.getpid()
 
     def keep(self, reason: Reason, *, complete: bool) -> None:
         state = self._capture.take()

@@ -6,6 +6,7 @@
     ├── UsageError                 2   a name, a URL, a setting or an argument that cannot be used
     ├── UnsavableError             1   a value that cannot be stored exactly (also a TypeError)
     ├── NotSavedError              1   a save asked for by you was not durable in time
+    ├── ForkedError                1   a forked child used the backup of its parent
     ├── UnavailableError           3   the database cannot be used right now; asking again may help
     │   └── RefusedError           3   it refuses for good: no rights, no such folder, not a database
     ├── RestoreError               3   there is a state that cannot be restored; nothing was written
@@ -53,6 +54,10 @@ class UnsavableError(StratvarsError, TypeError):
 
 class NotSavedError(StratvarsError):
     """A save that was asked for is not durable yet; the newest state is kept and tried again."""
+
+
+class ForkedError(StratvarsError):
+    """A forked child used the backup of its parent, which goes on being the only writer."""
 
 
 class UnavailableError(StratvarsError):
