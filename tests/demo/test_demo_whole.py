@@ -30,7 +30,7 @@ def test_the_demonstration_kills_as_often_as_asked_and_ends_identical(tmp_path: 
 
     assert shown.returncode == 0, shown.stderr + shown.stdout
     assert "--seed 11 --kills 3 " in shown.stderr
-    assert len(re.findall(r"\d\. killed on 20\d\d-\d\d-\d\d.*: back with day ", shown.stderr)) == 3
+    assert len(re.findall(r"\d\. killed 20\d\d-\d\d-\d\d.*; back: day ", shown.stderr)) == 3
     assert shown.stdout.count("identical") == 14
     assert "DIFFERENT" not in shown.stdout
     assert re.search(r"days seen +│ 3,270 +│ 3,270 ", shown.stdout)

@@ -97,6 +97,6 @@ def _describe(number: int, restart: Restart, prices: Sequence[Price]) -> str:
     order = "" if restart.sending is None else _DOING[restart.sending.side]
     back = restart.restored
     return (
-        f"{number:>2}. killed on {busy_with}{order}: back with day {back.day:,}, "
+        f"{number:>2}. killed {busy_with}{order}; back: day {back.day:,}, "
         f"position {back.position:,}, cash {back.cash:,.2f}"
     )
