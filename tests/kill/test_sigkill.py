@@ -129,7 +129,7 @@ def kill_often(url: str, kills: int, told: Callable[[str, object], None]) -> Cou
     chance, count, before = random.Random(seed), Count(), None
     while count.kills < kills or (count.unheard == 0 and count.kills < 3 * kills):
         before = kill_once(url, chance, before, count)
-    told("counted", f"SIGKILL of the bot, SQLite, seed {seed}: {count}")
+    told("counted", f"SIGKILL of the bot, {url.partition(':')[0]}, seed {seed}: {count}")
     return count
 
 
@@ -147,9 +147,23 @@ def test_fifty_sigkills_lose_nothing_that_was_acknowledged_and_mix_nothing(
     check(kill_often(f"sqlite:///{tmp_path}/victim.db", 50, record_property))
 
 
+def test_fifty_sigkills_beside_a_postgresql_lose_nothing_either(
+    pg_url: str, record_property: Callable[[str, object], None]
+) -> None:
+    check(kill_often(pg_url, 50, record_property))
+
+
 @pytest.mark.torture
 @pytest.mark.timeout(3600)
 def test_a_thousand_sigkills_lose_nothing_that_was_acknowledged_and_mix_nothing(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     check(kill_often(f"sqlite:///{tmp_path}/victim.db", 1000, record_property))
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(3600)
+def test_a_thousand_sigkills_beside_a_postgresql_lose_nothing_either(
+    pg_url: str, record_property: Callable[[str, object], None]
+) -> None:
+    check(kill_often(pg_url, 1000, record_property))

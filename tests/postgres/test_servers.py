@@ -15,8 +15,8 @@ import pytest
 
 from postgres import binaries
 from postgres.binaries import VARIABLE, WHEEL, Binaries, NoServersError, found_servers, newest_first
-from postgres.conftest import Fleet
 from postgres.emptying import empty
+from postgres.fixtures import Fleet
 from postgres.places import Port
 from postgres.processes import alive
 from postgres.servers import Server, ServerError

@@ -12,31 +12,34 @@ if TYPE_CHECKING:
 
 
 def open_store(database: Database) -> Store:
-    """The store a strategy writes to. Nothing is connected before its first verb.
-
-    Raises:
-        UsageError: no store serves databases of this kind.
-    """
+    """The store a strategy writes to. Nothing is connected before its first verb."""
     if database.scheme == "memory":
         from stratvars.store.memory import MemoryStore
 
         return MemoryStore()
-    if database.path is None:
-        raise _unserved(database)
-    from stratvars.store.sqlite.store import SqliteStore
+    if database.path is not None:
+        from stratvars.store.sqlite.store import SqliteStore
 
-    return SqliteStore(database.path)
+        return SqliteStore(database.path)
+    from stratvars.store.postgres.store import PostgresStore
+
+    return PostgresStore(database)
 
 
 def open_records(database: Database) -> Records:
     """The side that only reads.
 
     Raises:
-        UsageError: no store serves databases of this kind, or there is no file yet.
-        RefusedError: the file cannot be read.
+        UsageError: it is in the memory of a process, or there is no file yet.
+        RefusedError: it cannot be read.
+        UnavailableError: it cannot be reached.
     """
+    if database.scheme == "memory":
+        raise UsageError(f"{database} lives in the process that made it; there is nothing to look at from here")
     if database.path is None:
-        raise _unserved(database)
+        from stratvars.store.postgres.records import PostgresRecords
+
+        return PostgresRecords(database)
     if not database.path.exists():
         raise UsageError(
             f"there is no database at {database.path} yet (chosen by: {database.origin}); it is made when a strategy "
@@ -45,9 +48,3 @@ def open_records(database: Database) -> Records:
     from stratvars.store.sqlite.records import SqliteRecords
 
     return SqliteRecords(database.path)
-
-
-def _unserved(database: Database) -> UsageError:
-    return UsageError(
-        f"{database} cannot be used by this version; name a file, sqlite:////path/to/file.db, in DB_CONNECTION_STR"
-    )

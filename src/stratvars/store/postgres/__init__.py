@@ -1,0 +1,1 @@
+"""PostgreSQL: the contract's database, shared by many bots on many machines."""

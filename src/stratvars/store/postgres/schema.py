@@ -1,0 +1,105 @@
+"""Creating what is missing, and refusing a table of another shape."""
+
+from __future__ import annotations
+
+import psycopg
+
+from stratvars.errors import RefusedError
+from stratvars.store.postgres.connect import WatchedConnection
+from stratvars.store.postgres.explain import SETTING, Place
+from stratvars.store.postgres.session import Session, transaction
+from stratvars.store.postgres.statements import ddl, grants, statements, table_names
+
+_KEY = 7_310_023_119_462_184_519
+"""One lock for all tables: two names may be one table, by way of the search path."""
+_PATIENCE = "4000"
+_CREATES = {
+    "T": ("create_table", "store_table"),
+    "T_writers": ("create_writers",),
+    "T_history": ("create_history", "store_history"),
+}
+_TEXT = "text"
+_CONTRACT = {
+    "id": _TEXT,
+    "last_updated": "timestamp with time zone",
+    "variables": _TEXT,
+    "strategy_id": _TEXT,
+}
+_WRONG_SHAPE = {"42703", "42804", "42P10", "42809", "42846", "42883"}
+_NO_RIGHT = "42501"
+
+
+def prepare(session: Session, table: str) -> None:
+    """See ``stratvars.store.base.Store.prepare``."""
+    problem = session.run(lambda connection: _prepare(connection, table, session.place))
+    if problem is not None:
+        raise problem
+
+
+def _prepare(connection: WatchedConnection, table: str, place: Place) -> RefusedError | None:
+    """The problem is given back and not raised, so that the driver's error does not hang on it."""
+    try:
+        # A role that may not create can use tables that are there, so nothing is asked of it then.
+        if _missing(connection, table):
+            _create(connection, table)
+    except psycopg.errors.InsufficientPrivilege:
+        return RefusedError(
+            f"{place}: this user may not create the tables. Let an administrator run the lines below, or name another "
+            f"user in {SETTING}\n{ddl(table, place.user)}"
+        )
+    return _misfit(connection, table, place)
+
+
+def _missing(connection: WatchedConnection, table: str) -> list[str]:
+    names = table_names(table)
+    row = connection.execute(statements(table)["present"].encode(), names).fetchone() or ()
+    return [key for key, found in zip(names, row, strict=True) if found is None]
+
+
+def _create(connection: WatchedConnection, table: str) -> None:
+    sql = statements(table)
+    with transaction(connection):
+        connection.execute(sql["settings"].encode(), {"patience": _PATIENCE})
+        connection.execute(sql["prepare_lock"].encode(), {"key": _KEY})
+        # Looked at again under the lock: another process may just have made them.
+        for key in _missing(connection, table):
+            for name in _CREATES[key]:
+                connection.execute(sql[name].encode(), {})
+
+
+def _misfit(connection: WatchedConnection, table: str, place: Place) -> RefusedError | None:
+    sql = statements(table)
+    found = connection.execute(sql["columns"].encode(), {"name": table_names(table)["T"]}).fetchall()
+    types = {name: type_ for name, type_, _ in found}
+    needed = {name for name, _, is_needed in found if is_needed}
+    if not (_CONTRACT.items() <= types.items() and needed <= _CONTRACT.keys()):
+        return _another_shape(table, place)
+    try:
+        # The server plans it and checks every column, unique index and right, and runs nothing.
+        for name in ("save", "add_writer", "take_writer", "forget_writer", "current"):
+            connection.execute(b"EXPLAIN " + sql[name].encode(), _NOTHING, prepare=False)
+    except psycopg.errors.InsufficientPrivilege:
+        return RefusedError(
+            f"{place}: this user lacks rights on the tables. Let an administrator run the lines below, or name another "
+            f"user in {SETTING}\n{grants(table, place.user)}"
+        )
+    except psycopg.Error as error:
+        if error.sqlstate not in _WRONG_SHAPE:
+            raise
+        return _another_shape(table, place)
+    return None
+
+
+def _another_shape(table: str, place: Place) -> RefusedError:
+    return RefusedError(
+        f"{place}: the table {table!r}, or one of the two beside it, is not one that stratvars made; it was left as it "
+        "is. Choose another backup_table_name"
+    )
+
+
+_NOTHING: dict[str, object] = dict.fromkeys(
+    (
+        *("patience", "id", "strategy", "epoch", "start_id", "number", "follows", "variables", "digest", "reason"),
+        *("complete", "held_back", "format", "snapshot", "changed", "removed", "revision", "owner"),
+    )
+)

@@ -1,0 +1,122 @@
+"""One connection to PostgreSQL and what is done when it fails: explain, drop, send again where that is safe.
+
+Nothing is kept in the connection between two verbs, so that any of them may run on a new one, or through a pooler
+that lends the server's connections per transaction.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from stratvars.errors import UnavailableError
+from stratvars.settings import Database
+from stratvars.store.postgres.connect import Connector, WatchedConnection, close, give_up
+from stratvars.store.postgres.explain import Place, SilenceError, explain
+
+_Result = TypeVar("_Result")
+_TRIES = 5
+_ORDER = {"40001", "40P01"}
+_POOLER = {"42P05", "26000"}
+_READ_ONLY = "25006"
+_STALE = "0A000"
+
+
+class Session:
+    """Runs one piece of work after another on a connection that is opened when needed. Thread-safe."""
+
+    def __init__(self, database: Database) -> None:
+        self._connector = Connector(database)
+        self._mutex = threading.RLock()
+        self._connection: WatchedConnection | None = None
+        self._prepared = True
+        self.begins_writes = False
+        """The role reads by default: each write needs a transaction that says it writes."""
+
+    @property
+    def place(self) -> Place:
+        """Which database; complete after the first connection was tried."""
+        return self._connector.place
+
+    def run(self, work: Callable[[WatchedConnection], _Result]) -> _Result:
+        """Do the work, which must be safe to do again, until its outcome is known or the database cannot.
+
+        Raises:
+            UnavailableError, RefusedError: the only errors of the database that come out.
+        """
+        problem: UnavailableError | None = None
+        with self._mutex:
+            for _ in range(_TRIES):
+                connection = self._open()
+                try:
+                    return work(connection)
+                except psycopg.Error as error:
+                    problem = explain(error, self.place)
+                    again = self._helps_again(connection, error)
+                finally:
+                    self._leave(connection)
+                if not again:
+                    break
+        # Raised outside of the block above: on an error of ours must hang no text of the driver.
+        raise problem or UnavailableError(f"{self.place} did not answer")
+
+    def close(self) -> None:
+        """End the connection. May be called twice."""
+        with self._mutex:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                close(connection)
+
+    def _open(self) -> WatchedConnection:
+        if self._connection is None:
+            self._connection = self._connector.open(prepared=self._prepared)
+        return self._connection
+
+    def _leave(self, connection: WatchedConnection) -> None:
+        """Keep the connection only when nothing is open on it: its state is then that of a new one."""
+        if connection.info.transaction_status != TransactionStatus.IDLE:
+            self._connection = None
+            close(connection)
+
+    def _helps_again(self, connection: WatchedConnection, error: psycopg.Error) -> bool:
+        if isinstance(error, SilenceError):
+            give_up(connection)
+            return False
+        if error.sqlstate in _POOLER and self._prepared:
+            self._prepared = False
+            close(connection)
+            return True
+        if error.sqlstate == _STALE:
+            # A standby, or a prepared plan for a table that was altered: this connection would say so for ever.
+            close(connection)
+            return False
+        if error.sqlstate == _READ_ONLY and not self.begins_writes and _is_primary(connection):
+            self.begins_writes = True
+            return True
+        return error.sqlstate in _ORDER
+
+
+def _is_primary(connection: WatchedConnection) -> bool:
+    if connection.info.transaction_status != TransactionStatus.IDLE:
+        return False
+    try:
+        row = connection.execute("SELECT NOT pg_catalog.pg_is_in_recovery()").fetchone()
+    except psycopg.Error:
+        return False
+    return row == (True,)
+
+
+@contextmanager
+def transaction(connection: WatchedConnection, mode: str = "READ COMMITTED READ WRITE") -> Iterator[None]:
+    """What is sent inside is committed at the end.
+
+    After an error the session drops the connection, and the server rolls back.
+    """
+    connection.execute(f"BEGIN ISOLATION LEVEL {mode}".encode(), prepare=False)
+    yield
+    connection.execute("COMMIT", prepare=False)

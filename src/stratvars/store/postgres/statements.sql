@@ -1,0 +1,144 @@
+-- :create_table  the contract's table: one row per strategy, always its current state
+CREATE TABLE {T} (
+    id text NOT NULL PRIMARY KEY,
+    last_updated timestamptz NOT NULL,
+    variables text NOT NULL,
+    strategy_id text NOT NULL UNIQUE
+)
+
+-- :store_table  compressing would cost more time than all the rest of a save
+ALTER TABLE {T} ALTER COLUMN variables SET STORAGE EXTERNAL
+
+-- :create_writers  one small row per strategy: who may write, and what was written last; its new version fits its page
+CREATE TABLE {T_writers} (
+    strategy_id text NOT NULL PRIMARY KEY,
+    epoch bigint NOT NULL,
+    revision bigint NOT NULL,
+    start_id text NOT NULL,
+    owner text NOT NULL,
+    digest text NOT NULL,
+    reason text NOT NULL,
+    complete boolean NOT NULL,
+    held_back text NOT NULL,
+    format integer NOT NULL,
+    written_by bigint NOT NULL
+) WITH (fillfactor = 50)
+
+-- :create_history  every revision that changed something: what it set and unset, and why
+CREATE TABLE {T_history} (
+    strategy_id text NOT NULL,
+    epoch bigint NOT NULL,
+    revision bigint NOT NULL,
+    saved_at timestamptz NOT NULL,
+    reason text NOT NULL,
+    complete boolean NOT NULL,
+    snapshot boolean NOT NULL,
+    changed text NOT NULL,
+    removed text NOT NULL,
+    held_back text NOT NULL,
+    start_id text NOT NULL,
+    format integer NOT NULL,
+    PRIMARY KEY (strategy_id, epoch, revision)
+)
+
+-- :store_history  as with the table
+ALTER TABLE {T_history} ALTER COLUMN changed SET STORAGE EXTERNAL
+
+-- :grant_table  what a role needs that does not own the tables
+GRANT SELECT, INSERT, UPDATE ON {T} TO "role"
+
+-- :grant_writers  the same
+GRANT SELECT, INSERT, UPDATE, DELETE ON {T_writers} TO "role"
+
+-- :grant_history  the same
+GRANT SELECT, INSERT ON {T_history} TO "role"
+
+-- :present  which tables are there; opening pg_class makes the server drop what it remembers of a name not there before
+SELECT pg_catalog.to_regclass(%(T)s), pg_catalog.to_regclass(%(T_writers)s), pg_catalog.to_regclass(%(T_history)s)
+FROM pg_catalog.pg_class LIMIT 1
+
+-- :columns  the shape of a table, and which columns have to be given a value
+SELECT attname, format_type(atttypid, atttypmod), attnotnull AND NOT atthasdef AND attidentity = ''
+FROM pg_catalog.pg_attribute
+WHERE attrelid = pg_catalog.to_regclass(%(name)s) AND attnum > 0 AND NOT attisdropped
+
+-- :settings  for this transaction alone: a commit that is durable, and no long wait for somebody's lock
+SELECT set_config('lock_timeout', %(patience)s, true),
+    CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END
+
+-- :prepare_lock  one process creates tables at a time; IF NOT EXISTS alone can fail beside another one
+SELECT pg_catalog.pg_advisory_xact_lock(%(key)s)
+
+-- :writer  who holds a strategy and what was written last, locked until the transaction ends
+SELECT epoch, revision, start_id, owner FROM {T_writers} WHERE strategy_id = %(strategy)s FOR UPDATE
+
+-- :add_writer  the first start of a strategy; no row comes back when another start was faster
+INSERT INTO {T_writers}
+    (strategy_id, epoch, revision, start_id, owner, digest, reason, complete, held_back, format, written_by)
+VALUES (%(strategy)s, %(epoch)s, %(revision)s, %(start_id)s, %(owner)s, '', '', false, '{}', 0, 0)
+ON CONFLICT (strategy_id) DO NOTHING
+RETURNING epoch
+
+-- :take_writer  a later start of a strategy
+UPDATE {T_writers} SET epoch = %(epoch)s, revision = %(revision)s, start_id = %(start_id)s, owner = %(owner)s
+WHERE strategy_id = %(strategy)s
+
+-- :release_writer  nobody holds the strategy any more
+UPDATE {T_writers} SET owner = ''
+WHERE strategy_id = %(strategy)s AND epoch = %(epoch)s AND start_id = %(start_id)s
+
+-- :forget_writer  a start that never saved leaves no trace
+DELETE FROM {T_writers}
+WHERE strategy_id = %(strategy)s AND epoch = %(epoch)s AND start_id = %(start_id)s AND revision = 0
+
+-- :save  one revision in one statement; what comes back is the writers' row as it was before, read under its lock
+WITH settings AS MATERIALIZED (
+    SELECT set_config('lock_timeout', %(patience)s, true) AS patience,
+        CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END
+), found AS MATERIALIZED (
+    SELECT w.epoch, w.revision, w.start_id, w.owner
+    FROM settings CROSS JOIN {T_writers} w
+    WHERE w.strategy_id = %(strategy)s AND settings.patience IS NOT NULL
+    FOR UPDATE OF w
+), fits AS MATERIALIZED (
+    SELECT clock_timestamp() AS saved_at
+    FROM found
+    WHERE epoch = %(epoch)s::bigint AND start_id = %(start_id)s::text AND revision = %(follows)s::bigint
+        AND revision < %(number)s::bigint
+), current_state AS (
+    INSERT INTO {T} (id, last_updated, variables, strategy_id)
+    SELECT %(id)s::text, saved_at, %(variables)s::text, %(strategy)s::text FROM fits
+    ON CONFLICT (strategy_id) DO UPDATE SET last_updated = excluded.last_updated, variables = excluded.variables
+), written AS (
+    UPDATE {T_writers}
+    SET revision = %(number)s::bigint, digest = %(digest)s::text, reason = %(reason)s::text,
+        complete = %(complete)s::boolean, held_back = %(held_back)s::text, format = %(format)s::integer,
+        written_by = %(epoch)s::bigint
+    FROM fits
+    WHERE strategy_id = %(strategy)s
+), kept AS (
+    INSERT INTO {T_history}
+        (strategy_id, epoch, revision, saved_at, reason, complete, snapshot, changed, removed, held_back, start_id,
+        format)
+    SELECT %(strategy)s::text, %(epoch)s::bigint, %(number)s::bigint, saved_at, %(reason)s::text,
+        %(complete)s::boolean, %(snapshot)s::boolean, %(changed)s::text, %(removed)s::text, %(held_back)s::text,
+        %(start_id)s::text, %(format)s::integer
+    FROM fits
+)
+SELECT epoch, revision, start_id, owner FROM found
+
+-- :current  the current state of one strategy, with the age by the database's clock
+SELECT t.strategy_id, t.variables, (extract(epoch FROM t.last_updated) * 1000000)::bigint,
+    extract(epoch FROM clock_timestamp() - t.last_updated)::float8,
+    w.revision, w.reason, w.format, w.digest, w.written_by, w.owner, w.complete, w.held_back
+FROM {T} t LEFT JOIN {T_writers} w ON w.strategy_id = t.strategy_id
+WHERE t.strategy_id = %(strategy)s
+
+-- :all_current  the same of every strategy
+SELECT t.strategy_id, t.variables, (extract(epoch FROM t.last_updated) * 1000000)::bigint,
+    extract(epoch FROM clock_timestamp() - t.last_updated)::float8,
+    w.revision, w.reason, w.format, w.digest, w.written_by, w.owner, w.complete, w.held_back
+FROM {T} t LEFT JOIN {T_writers} w ON w.strategy_id = t.strategy_id
+
+-- :names  the strategies that have a saved state
+SELECT strategy_id FROM {T}
