@@ -46,7 +46,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_carries_its_data_and_nothing_of_the_project_around_it(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    for needed in ("py.typed", "demo/aapl.csv", "store/sqlite/statements.sql"):
+    for needed in ("py.typed", "demo/aapl.csv", "store/sqlite/statements.sql", "store/postgres/statements.sql"):
         assert f"stratvars/{needed}" in names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"stratvars"}
     assert not [name for name in names if "test_" in name]
@@ -65,5 +65,5 @@ def test_the_wheel_works_in_a_bare_environment(wheel: Path, tmp_path: Path) -> N
     assert run(python, "-m", "stratvars", "show", "TradeCounter", "--json", cwd=tmp_path) == '{"trade_count":6}\n'
     assert "TradeCounter" in run(binaries / "stratvars", "list", cwd=tmp_path)
     run(binaries / "stratvars", "demo", "--kills", "1", cwd=tmp_path)
-    # The suite for authors of stores is there, and only it needs pytest.
-    run(python, "-c", "import stratvars, stratvars.archive; stratvars.Backup, stratvars.Trader", cwd=tmp_path)
+    # A postgresql:// URL must work at once; only the suite for authors of stores needs pytest.
+    run(python, "-c", "import psycopg, stratvars; stratvars.Backup, stratvars.Trader", cwd=tmp_path)
