@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from stratvars.revision import Revision, Stored, digest_of
+from stratvars.revision import Revision, Stored
+from stratvars.store.current import stored_from
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def stored(row: tuple[Any, ...]) -> Stored:
     """A row of ``current`` or ``all_current``."""
-    strategy, variables, saved_at, age, revision, reason, format_, digest, epoch, owner, complete, held_back = row
-    return Stored(
-        strategy=strategy,
-        variables=variables,
-        revision=revision or 0,
-        reason=reason or "",
-        # As a number: the text of a timestamp depends on the role's DateStyle and TimeZone.
-        saved_at=_EPOCH + timedelta(microseconds=saved_at),
-        age=max(0.0, age),
-        format=format_ or 0,
-        foreign=digest != digest_of(variables),
-        epoch=epoch or 0,
-        owner=owner or "",
-        complete=bool(complete),
-        held_back=json.loads(held_back or "{}"),
-    )
+    # As a number: the text of a timestamp depends on the role's DateStyle and TimeZone.
+    return stored_from(row, _EPOCH + timedelta(microseconds=row[2]))
 
 
 def save(revision: Revision, patience: str) -> dict[str, object]:

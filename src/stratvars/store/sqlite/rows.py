@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any
 
-from stratvars.revision import Revision, Stored, digest_of
+from stratvars.revision import Revision, Stored
+from stratvars.store.current import stored_from
 
 
 def stored(row: tuple[Any, ...]) -> Stored:
     """A row of ``current`` or ``all_current``."""
-    strategy, variables, saved_at, age, revision, reason, format_, digest, epoch, owner, complete, held_back = row
-    return Stored(
-        strategy=strategy,
-        variables=variables,
-        revision=revision or 0,
-        reason=reason or "",
-        saved_at=datetime.fromisoformat(saved_at),
-        age=max(0.0, age),
-        format=format_ or 0,
-        foreign=digest != digest_of(variables),
-        epoch=epoch or 0,
-        owner=owner or "",
-        complete=bool(complete),
-        held_back=json.loads(held_back or "{}"),
-    )
+    return stored_from(row, datetime.fromisoformat(row[2]))
 
 
 def writer(revision: Revision) -> tuple[object, ...]:
