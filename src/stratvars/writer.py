@@ -129,7 +129,7 @@ class Writer:
         claim = lane.claim
         try:
             answer = self.store.acquire(claim.table, claim.strategy, claim.owner, claim.start_id, above=above)
-        except UnavailableError as error:
+        except Exception as error:  # noqa: BLE001  as in _send: this thread must live
             self._fail(lane, error)
             return
         with self._changed:
