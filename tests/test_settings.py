@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 import stratvars
 from stratvars import settings
+from stratvars.database import Database
 from stratvars.errors import UsageError
-from stratvars.settings import Database, check_strategy_name, check_table_name, find_folder, resolve
+from stratvars.names import check_strategy_name, check_table_name
+from stratvars.settings import find_folder, resolve
 
 BOTH_FORMS = r"DB_CONNECTION_STR.*postgresql://user:password@localhost:5432/database_name or sqlite:///that/file\.db"
 HERE = Path("/nowhere")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from stratvars import settings
+from stratvars import names, settings
+from stratvars.database import Database
 from stratvars.revision import Stored
 from stratvars.store.opening import open_records
 
@@ -27,8 +28,8 @@ def open_archive(url: str | None = None, *, table: str = "vars_backup") -> Archi
 class Archive:
     """What is saved in one table of a database. For one thread at a time."""
 
-    def __init__(self, database: settings.Database, table: str) -> None:
-        settings.check_table_name(table)
+    def __init__(self, database: Database, table: str) -> None:
+        names.check_table_name(table)
         self.database = database
         self.table = table
         self._records = open_records(database)

@@ -20,7 +20,7 @@ from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Self
 
-from stratvars import codec, schedule, settings
+from stratvars import codec, names, schedule, settings
 from stratvars.capture import Capture
 from stratvars.errors import (
     FencedError,
@@ -76,8 +76,8 @@ class Backup:
         variables: Vars | None = None,
         pause: Callable[[float], object] = time.sleep,
     ) -> None:
-        settings.check_strategy_name(name)
-        settings.check_table_name(table)
+        names.check_strategy_name(name)
+        names.check_table_name(table)
         self.name = name
         self.table = table
         self.database = settings.resolve(url)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stratvars import codec
+from stratvars.database import Database
 from stratvars.errors import (
     LostRowError,
     NewerFormatError,
@@ -25,7 +26,6 @@ from stratvars.errors import (
 from stratvars.owner import Life, Owner, look
 from stratvars.revision import Claim, Holder, State, Stored, split_texts
 from stratvars.schedule import age
-from stratvars.settings import Database
 from stratvars.store.base import Store
 
 _log = logging.getLogger("stratvars")

@@ -14,10 +14,10 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from stratvars.database import Database
 from stratvars.errors import UnavailableError
 from stratvars.lane import Lane, Offer
 from stratvars.revision import Claim, Fenced, Outcome, Revision, Saved
-from stratvars.settings import Database
 from stratvars.store.base import Store
 from stratvars.store.opening import open_store
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
+from stratvars.database import Secret
 from stratvars.demo.messages import Message, from_line
 from stratvars.errors import StratvarsError
-from stratvars.settings import Secret
 
 SILENCE_LIMIT = 60.0
 """Seconds without a word after which a child counts as stuck; longer than a start waits for its database."""

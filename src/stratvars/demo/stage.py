@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 from zlib import crc32
 
+from stratvars.database import Scheme, Secret
 from stratvars.demo.compare import compare
 from stratvars.demo.play import Played, play
 from stratvars.demo.prices import Price, load_prices
@@ -16,7 +17,7 @@ from stratvars.demo.process import ChildFailedError, Run
 from stratvars.demo.screen import Screen, times
 from stratvars.demo.strikes import choose_strikes
 from stratvars.errors import UsageError
-from stratvars.settings import Scheme, Secret, resolve
+from stratvars.settings import resolve
 
 
 def perform(*, seed: int | None, kills: int, db: str | None) -> int:

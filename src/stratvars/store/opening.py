@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from stratvars.errors import UsageError
 
 if TYPE_CHECKING:
-    from stratvars.settings import Database
+    from stratvars.database import Database
     from stratvars.store.base import Records, Store
 
 

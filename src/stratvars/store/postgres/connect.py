@@ -17,7 +17,7 @@ from psycopg import capabilities
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.waiting import Ready
 
-from stratvars.settings import Database
+from stratvars.database import Database
 from stratvars.store.postgres.explain import Place, SilenceError, explain_connect, explain_url
 
 SILENCE = 5.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from stratvars.database import Database
 from stratvars.revision import Stored
-from stratvars.settings import Database
 from stratvars.store.postgres import rows
 from stratvars.store.postgres.connect import WatchedConnection
 from stratvars.store.postgres.session import Session, transaction

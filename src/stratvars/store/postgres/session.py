@@ -14,8 +14,8 @@ from typing import TypeVar
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from stratvars.database import Database
 from stratvars.errors import UnavailableError
-from stratvars.settings import Database
 from stratvars.store.postgres.connect import Connector, WatchedConnection, close, give_up
 from stratvars.store.postgres.explain import Place, SilenceError, explain
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from stratvars.database import Database
 from stratvars.errors import UnavailableError
 from stratvars.revision import Claim, Holder, Outcome, Revision, Saved, Stored
-from stratvars.settings import Database
 from stratvars.store.postgres import rows, schema
 from stratvars.store.postgres.connect import WatchedConnection
 from stratvars.store.postgres.explain import MissingTableError

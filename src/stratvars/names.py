@@ -1,0 +1,52 @@
+"""Names of strategies and tables: what every database can store, checked before anything is opened."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from stratvars.errors import UsageError
+
+NAME_VARIABLE: Final = "STRATEGY_NAME"
+LONGEST_STRATEGY_NAME: Final = 1_000
+LONGEST_TABLE_NAME: Final = 55
+
+
+def check_strategy_name(name: str) -> None:
+    """Raise ``UsageError`` unless the name can be stored by every database."""
+    what = f"the strategy's name (the argument or {NAME_VARIABLE})"
+    _check_name(name, what, LONGEST_STRATEGY_NAME)
+    if name.strip() == "":
+        raise UsageError(f"{what} is blank; give it a name that can be seen")
+
+
+def check_table_name(table: str) -> None:
+    """Raise ``UsageError`` unless the name can be that of a table with others beside it."""
+    _check_name(table, "the table's name", LONGEST_TABLE_NAME)
+    lower = table.lower()
+    if lower.endswith(("_writers", "_history", "_edits")):
+        ending = lower[lower.rindex("_") :]
+        raise UsageError(
+            f"the table's name {table!r} ends in {ending}, and tables with that ending stand beside another "
+            "table; choose another ending for backup_table_name"
+        )
+    if lower.startswith("sqlite_"):
+        raise UsageError(f"the table's name {table!r} begins with sqlite_, which SQLite reserves; choose another")
+
+
+def _check_name(name: str, what: str, longest: int) -> None:
+    if not isinstance(name, str):
+        raise UsageError(f"{what} must be a string, not {type(name).__name__}")
+    if name == "":
+        raise UsageError(f"{what} is empty; give it at least one character")
+    if "\0" in name:
+        raise UsageError(f"{what} {name!r} holds a NUL character, which PostgreSQL cannot store; leave it out")
+    if not is_unicode(name):
+        raise UsageError(f"{what} {name!r} holds half of a character; decode it properly")
+    length = len(name.encode())
+    if length > longest:
+        raise UsageError(f"{what} is {length} bytes of UTF-8 long; make it at most {longest}")
+
+
+def is_unicode(text: str) -> bool:
+    """Whether UTF-8 can hold the text: no half of a surrogate pair stands in it."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)

@@ -1,0 +1,166 @@
+"""Locks, ghosts, lost and silent connections, and what an error may say."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import closing
+
+import psycopg
+import pytest
+
+from postgres.proxy import Proxy
+from postgres.servers import Server
+from postgres.stores import CANARY, acquired, history, nth, rows, said, store_at, waits
+from postgres.waiting import eventually
+from stratvars.errors import UnavailableError
+from stratvars.revision import Claim, Saved, WentBack
+from stratvars.store.postgres import connect
+from stratvars.store.postgres.statements import ddl
+from stratvars.store.postgres.store import PostgresStore
+from stratvars.testing import TABLE, revision_of
+
+
+@pytest.mark.parametrize("before", [0, 20])  # from the sixth on it is prepared, later the server keeps one plan
+def test_a_row_that_somebody_locks_is_trouble_after_a_second(
+    store: PostgresStore, pg_url: str, admin: psycopg.Connection, before: int
+) -> None:
+    claim = acquired(store)
+    for number in range(1, before + 1):
+        store.save([nth(claim, number)])
+    with psycopg.connect(pg_url) as other:
+        other.execute("SELECT FROM vars_backup_writers FOR UPDATE")
+        started = time.monotonic()
+        with pytest.raises(UnavailableError, match="lock"):
+            store.save([nth(claim, before + 1)])
+        assert 0.8 < time.monotonic() - started < 3
+    assert store.save([nth(claim, before + 1)]) == [Saved(before + 1)]
+
+
+@pytest.mark.parametrize("ghost", [1, 2])
+def test_a_save_that_waits_for_its_own_ghost_is_saved_once(
+    store: PostgresStore, pg_url: str, admin: psycopg.Connection, ghost: int
+) -> None:
+    # The ghost: the same save, sent before the connection was lost, whose commit is just landing.
+    from stratvars.store.postgres.store import _save_one
+
+    claim = acquired(store)
+    assert store.save([nth(claim, 1)]) == [Saved(1)]
+    outcome: list[object] = []
+    with connect.WatchedConnection.connect(pg_url) as other:
+        assert _save_one(other, nth(claim, 2)) == Saved(2)
+        mine = nth(claim, 1 + ghost)
+        thread = threading.Thread(target=lambda: outcome.extend(store.save([mine])))
+        thread.start()
+        assert eventually(lambda: waits(admin))
+        other.commit()
+        thread.join()
+    assert outcome == [Saved(1 + ghost)], "it saw the row as the ghost left it, not as it was before the wait"
+    assert history(admin) == [*range(1, 2 + ghost)]
+    assert rows(admin, "SELECT variables FROM vars_backup") == [(f'{{"n":{1 + ghost}}}',)]
+
+
+def test_a_server_that_is_down_is_trouble_and_is_used_again_when_it_is_back(
+    pg: Server, store: PostgresStore, admin: psycopg.Connection
+) -> None:
+    claim = acquired(store)
+    assert store.save([nth(claim, 1)]) == [Saved(1)]
+    pg.kill_hard()
+    for _ in range(2):
+        with pytest.raises(UnavailableError) as raised:
+            store.save([nth(claim, 2)])
+        assert type(raised.value) is UnavailableError
+    pg.start()
+    assert store.save([nth(claim, 2)]) == [Saved(2)]
+
+
+def test_batches_that_name_the_same_strategies_in_another_order_do_not_wait_for_each_other(
+    store: PostgresStore, pg_url: str
+) -> None:
+    first, second = acquired(store, "a"), acquired(store, "b")
+    troubles: list[Exception] = []
+
+    def save(order: list[Claim]) -> None:
+        with closing(store_at(pg_url)) as mine:
+            for number in range(1, 60):
+                try:
+                    mine.save([nth(claim, number) for claim in order])
+                except UnavailableError as error:
+                    troubles.append(error)
+
+    threads = [threading.Thread(target=save, args=(order,)) for order in ([first, second], [second, first])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert troubles == []
+    stored = store.load(first)
+    assert stored is not None
+    assert stored.revision == 59
+
+
+def test_a_connection_ended_by_the_server_costs_one_save_at_most(
+    store: PostgresStore, admin: psycopg.Connection
+) -> None:
+    claim = acquired(store)
+    assert store.save([nth(claim, 1)]) == [Saved(1)]
+    admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'stratvars'")
+    with pytest.raises(UnavailableError):
+        store.save([nth(claim, 2)])
+    assert store.save([nth(claim, 2)]) == [Saved(2)]
+    assert history(admin) == [1, 2]
+
+
+def test_a_silent_network_is_given_up_and_used_again_when_it_is_back(
+    pg_url: str, proxy: Proxy, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connect, "SILENCE", 1.0)
+    with closing(store_at(proxy.url(pg_url))) as store:
+        store.prepare(TABLE)
+        claim = acquired(store)
+        proxy.black_hole(True)
+        started = time.monotonic()
+        with pytest.raises(UnavailableError, match="silent"):
+            store.save([nth(claim, 1, f'"{CANARY}"')])
+        assert time.monotonic() - started < 4
+        proxy.black_hole(False)
+        assert store.save([nth(claim, 1, f'"{CANARY}"')]) == [Saved(1)]
+    assert history(admin) == [1]
+
+
+def test_tables_dropped_under_a_running_bot_are_made_anew_and_noticed(
+    store: PostgresStore, admin: psycopg.Connection
+) -> None:
+    claim = acquired(store)
+    store.save([nth(claim, 1)])
+    admin.execute("DROP TABLE vars_backup, vars_backup_writers, vars_backup_history")
+    assert store.save([nth(claim, 2)]) == [WentBack(0, 0)]
+    again = store.acquire(TABLE, "bot", "me", "start-1", above=(1, 2))
+    assert isinstance(again, Claim)
+    assert store.save([revision_of(again, {"n": "2"})]) == [Saved(3)]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "ALTER TABLE vars_backup ADD CHECK (length(variables) < 3)",
+        "ALTER TABLE vars_backup_history ADD CHECK (length(changed) < 3)",
+        "ALTER TABLE vars_backup ALTER variables TYPE varchar(10)",
+        "ALTER TABLE vars_backup ALTER variables TYPE integer USING 1",
+        "REVOKE ALL ON vars_backup FROM guest",
+    ],
+)
+def test_no_error_shows_the_value_of_a_variable(
+    store: PostgresStore, guest: str, admin: psycopg.Connection, trouble: str
+) -> None:
+    for line in ddl(TABLE, "guest").splitlines():
+        if line.startswith("GRANT"):
+            admin.execute(line.encode())
+    with closing(store_at(guest)) as mine:
+        mine.prepare(TABLE)
+        claim = acquired(mine)
+        admin.execute(trouble.encode())
+        with pytest.raises(UnavailableError) as raised:
+            mine.save([revision_of(claim, {"key": f'"{CANARY}"'})])
+    assert CANARY not in said(raised.value)
+    assert raised.value.__context__ is None
