@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 
 from stratvars import Backup
-from stratvars.backup import DEADLINE
 from stratvars.errors import FencedError, NotSavedError, OwnedError, UnavailableError, UnsavableError, UsageError
+from stratvars.outage import describe
 from stratvars.revision import Reason
-from stratvars.writer import describe
+from stratvars.session import DEADLINE
 
 
 class Unsavable:
@@ -271,7 +271,7 @@ def test_a_start_that_took_over_fences_the_older_one(url: str, path: Path) -> No
 
 def test_one_name_opened_twice_in_a_process_is_refused_at_once(url: str) -> None:
     with Backup("bot", url) as first:
-        with pytest.raises(OwnedError, match="running already"):
+        with pytest.raises(OwnedError, match=r"open in this process already, opened at .*test_backup\.py, line \d+\."):
             Backup("bot", url).open()
         with pytest.raises(UsageError, match="open already"):
             first.open()

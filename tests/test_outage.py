@@ -11,7 +11,7 @@ import pytest
 from postgres.servers import Server
 from postgres.waiting import eventually
 from stratvars import Backup
-from stratvars.backup import DEADLINE
+from stratvars.session import DEADLINE
 from stratvars.errors import NotSavedError
 from stratvars.revision import Reason
 

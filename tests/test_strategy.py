@@ -194,16 +194,18 @@ def test_a_negative_number_of_iterations_is_refused(path: Path) -> None:
         Quiet(path).run(max_iterations=-1)
 
 
-def test_a_trader_runs_one_strategy_and_says_so(path: Path) -> None:
-    trader = Trader()
+def test_a_trader_without_a_strategy_says_what_to_do() -> None:
     with pytest.raises(UsageError, match="add_strategy"):
-        trader.run_all()
-    strategy = Quiet(path, assign(x=1))
-    trader.add_strategy(strategy)
-    with pytest.raises(UsageError, match="one strategy"):
-        trader.add_strategy(Quiet(path, name="second"))
+        Trader().run_all()
+
+
+def test_a_trader_runs_several_strategies_of_one_table(path: Path) -> None:
+    trader = Trader()
+    trader.add_strategy(Quiet(path, assign(x=1)))
+    trader.add_strategy(Quiet(path, assign(x=2), name="second"))
     trader.run_all(max_iterations=1)
     assert Quiet(path).play() == {"x": 1}
+    assert Quiet(path, name="second").play() == {"x": 2}
 
 
 def test_a_strategy_may_run_in_a_thread(path: Path) -> None:

@@ -6,52 +6,37 @@ loop::
     with Backup("btc-live") as backup:
         for _ in backup.every("10S"):
             trade(exchange, backup.vars)
+
+and the same with ``async with``, ``async for`` and ``await backup.asave()``.
 """
 
 from __future__ import annotations
 
-import atexit
-import logging
-import os
-import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
-from stratvars import codec, names, schedule, settings
-from stratvars.capture import Capture
-from stratvars.errors import (
-    FencedError,
-    ForkedError,
-    NothingSavedError,
-    NotSavedError,
-    StratvarsError,
-    UnavailableError,
-    UnsavableError,
-    UsageError,
-)
-from stratvars.lane import Lane, Offer
-from stratvars.restore import Restored, announce, restore
-from stratvars.revision import Reason, State
-from stratvars.signals import on_stop
-from stratvars.vars import Vars, lay_over
-from stratvars.writer import Writer, shared_writer
-
-_log = logging.getLogger("stratvars")
-
-DEADLINE = 2.0
-"""Seconds for which a backup holds the strategy up at most."""
-LAST_DEADLINE = 5.0
-"""Seconds for the last one; a container or a service is given ten and more to end."""
+from stratvars import names, opened, schedule, settings
+from stratvars.database import Scheme
+from stratvars.errors import FencedError, ForkedError, NothingSavedError, StratvarsError, UsageError
+from stratvars.hosting import borrow_writer, give_back_writer
+from stratvars.restore import announce, restore
+from stratvars.revision import Reason
+from stratvars.session import DEADLINE, LAST_DEADLINE, Session
+from stratvars.signals import exit_as_terminated, on_termination, postponed
+from stratvars.turns import Turns
+from stratvars.vars import Vars
 
 
 class Backup:
     """Durable variables under one name.
 
     Nothing is connected before ``open`` (or ``with``), which restores; from then until ``close`` this object is the
-    only writer of the name. ``vars`` may be used from any thread at any time; ``save`` too.
+    only writer of the name. ``vars`` may be used from any thread at any time; ``save`` too. ``with`` closes at the end,
+    also by an error (saved as a crash), by Ctrl-C and by SIGTERM, which becomes ``SystemExit``.
 
     Args:
         name: of the strategy; one row is kept under it.
@@ -59,6 +44,8 @@ class Backup:
             ``stratvars.db`` beside the started script.
         table: the table's name.
         resume: refuse to start from nothing; without it what ``STRATVARS_RESUME`` says.
+        start_timeout: seconds for which the start asks a database again that cannot be used, 0 to ask once; without
+            it ``STRATVARS_START_TIMEOUT``, else 30.
         variables: keep these instead of new ones; what is saved is laid over them.
         pause: how to wait while the database cannot be reached at the start; true when it is to be given up.
 
@@ -73,6 +60,7 @@ class Backup:
         *,
         table: str = "vars_backup",
         resume: bool | None = None,
+        start_timeout: float | None = None,
         variables: Vars | None = None,
         pause: Callable[[float], object] = time.sleep,
     ) -> None:
@@ -83,9 +71,12 @@ class Backup:
         self.database = settings.resolve(url)
         self.vars = Vars() if variables is None else variables
         self._resume = settings.resume_wanted(resume)
+        self._patience = settings.start_timeout(start_timeout)
         self._pause = pause
         self._inside = False
-        self._session: _Session | None = None
+        self._session: Session | None = None
+        self._termination = ExitStack()
+        self._is_terminated = False
 
     def open(self, plan: str = "") -> Self:
         """Restore the variables and become the writer of the name. Prints one line on stderr.
@@ -95,20 +86,11 @@ class Backup:
 
         Raises:
             UsageError: it is open already.
-            OwnedError: another process runs the strategy.
+            OwnedError: another process runs the strategy, or another backup of the name is open in this one.
             RestoreError: the saved state cannot be restored; nothing was written.
             UnavailableError: the database cannot be used.
         """
-        if self._session is not None:
-            raise UsageError(f"the backup of {self.name!r} is open already; close it before opening it again")
-        self._refuse_to_make_what_is_to_be_resumed()
-        with ExitStack() as opening:
-            writer = opening.enter_context(shared_writer(self.database))
-            found = restore(writer.store, self.table, self.name, resume=self._resume, pause=self._pause)
-            self._session = _Session(self.vars, writer, found, opening.pop_all())
-        announce(self.name, self.database, found, plan)
-        _open_backups[id(self)] = self
-        return self
+        return self._open(plan, opened.place_of_caller(), self._pause)
 
     def save(self, timeout: float = DEADLINE) -> None:
         """Make the variables as they are now durable; returns only when they are.
@@ -119,7 +101,16 @@ class Backup:
             FencedError: another process took the strategy over.
             ForkedError: this process was forked by the one that opened it.
         """
-        self._use().save(Reason.MANUAL, complete=not self._inside, timeout=timeout)
+        session = self._use()
+        session.wait(session.leave(Reason.MANUAL, complete=not self._inside, patience=timeout), timeout)
+
+    async def asave(self, timeout: float = DEADLINE) -> None:
+        """``save`` for an event loop: the state is the one at the call, and only the wait for it is awaited.
+
+        Cancelled, it stops waiting; the state goes its way into the database all the same. Raises as ``save``.
+        """
+        session = self._use()
+        await session.await_(session.leave(Reason.MANUAL, complete=not self._inside, patience=timeout), timeout)
 
     def keep(self, reason: Reason, *, complete: bool) -> None:
         """The backup that happens by itself: never fails, and returns after ``DEADLINE`` at the latest.
@@ -131,70 +122,136 @@ class Backup:
         """
         self._use().keep(reason, complete=complete)
 
+    def save_as_it_stands(self, reason: Reason = Reason.STOP) -> None:
+        """Keep the state in the middle of an iteration or a hook that outlasts a stop. Never raises."""
+        with suppress(StratvarsError):  # a fence, or an end meanwhile: the iteration's own thread meets it too
+            self._use().keep(reason, complete=False)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether another backup could keep the same: not in the memory of this process alone."""
+        return self.database.scheme is not Scheme.MEMORY
+
     def turn(self, is_inside: bool) -> None:
         """Say that an iteration begins or has ended: a state saved inside one is not a completed iteration's."""
         self._inside = is_inside
 
-    def every(self, sleeptime: str | float) -> Iterator[None]:
-        """Turns of a loop: each is kept when it ends, and the next begins on time, without drift.
+    def every(self, sleeptime: str | float) -> Turns:
+        """Turns of a loop, for ``for`` and ``async for``: each is kept when it ends, and the next begins on time.
 
-        Ends after the turn in which SIGINT or SIGTERM arrives, and wakes for them. A missed turn is left out.
+        Ends after the turn in which SIGINT or SIGTERM arrives, and wakes for them. A missed turn is left out. A turn
+        that goes on for five seconds after the signal is saved as it stands and interrupted.
 
         Raises:
             UsageError: ``sleeptime`` is not one; see ``Strategy.sleeptime``.
-            FencedError: another process took the strategy over.
+            FencedError: in the loop, when another process took the strategy over.
         """
-        interval = schedule.parse(sleeptime)
-        with on_stop() as stop:
-            first = time.monotonic()
-            while not stop.requested:
-                self.turn(is_inside=True)
-                yield
-                self.turn(is_inside=False)
-                self.keep(Reason.ITERATION, complete=True)
-                now = time.monotonic()
-                stop.wait(schedule.next_tick(first, interval, now) - now)
+        return Turns(
+            self,
+            schedule.parse(sleeptime),
+            lambda: self._use().keep(Reason.ITERATION, complete=True),
+            lambda: self._use().akeep(Reason.ITERATION, complete=True),
+        )
 
-    def close(self, reason: Reason = Reason.STOP, *, complete: bool = True) -> None:
+    def close(self, reason: Reason = Reason.STOP, *, complete: bool = True, timeout: float = LAST_DEADLINE) -> None:
         """Save a last time, also when nothing changed, and give the name up.
 
         Does nothing when it is closed, or in a forked child.
 
         Raises:
-            NotSavedError: the last state is not durable after ``LAST_DEADLINE`` seconds, and is lost.
+            NotSavedError: the last state is not durable after ``timeout`` seconds, and is lost.
             UnsavableError: a variable cannot be stored; the others are durable.
             FencedError: another process took the strategy over; it holds the variables.
         """
-        session, self._session = self._session, None
-        _open_backups.pop(id(self), None)
-        if session is not None and session.is_mine:
-            self._inside = False
-            with session:
-                session.save(reason, complete=complete, timeout=LAST_DEADLINE, final=True)
+        session = self._ending()
+        if session is not None:
+            with self._forgotten(session):
+                session.end(reason, complete=complete, timeout=timeout)
+
+    async def aclose(self, reason: Reason = Reason.STOP, *, complete: bool = True) -> None:
+        """``close`` for an event loop. Cancelled, it goes on to its end first. Raises as ``close``."""
+        from stratvars.aio import call_to_its_end
+
+        session = self._ending()
+        if session is not None:
+            deadline = time.monotonic() + LAST_DEADLINE
+            with self._forgotten(session):
+                session.leave_last(reason, complete=complete, patience=LAST_DEADLINE)
+                await call_to_its_end(
+                    lambda: session.end(reason, complete=complete, timeout=deadline - time.monotonic())
+                )
 
     def abandon(self) -> None:
         """Close without saving: another process holds the name. Does nothing when it is closed."""
-        session, self._session = self._session, None
-        _open_backups.pop(id(self), None)
-        if session is not None and session.is_mine:
-            with session:
-                pass
+        session = self._ending()
+        if session is not None:
+            with self._forgotten(session):
+                session.retire(time.monotonic() + 1.0)
+
+    def leave_last(self, reason: Reason, *, complete: bool, patience: float) -> None:
+        """Leave the last state with the writer, for a ``close`` that follows. Never raises for the database."""
+        session = self._ending()
+        if session is not None:
+            with suppress(StratvarsError):  # the close meets it again, and says so
+                session.leave_last(reason, complete=complete, patience=patience)
 
     def __enter__(self) -> Self:
-        return self.open()
+        self._open("", opened.place_of_caller(), self._pause)
+        self._termination.enter_context(on_termination(exit_as_terminated))
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            self.close()
-            return
-        is_crash = isinstance(error, Exception) and not isinstance(error, FencedError)
+        with self._termination, postponed(), _beside(error):
+            if isinstance(error, FencedError):
+                self.abandon()
+            self.close(_reason_of(error), complete=error is None)
+
+    async def __aenter__(self) -> Self:
+        from stratvars.aio import call_to_its_end, canceller
+
+        place, given_up = opened.place_of_caller(), threading.Event()
+        await call_to_its_end(lambda: self._open("", place, given_up.wait), cancel=given_up.set, undo=self.abandon)
+        self._termination.enter_context(on_termination(canceller(self._note_termination)))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
-            self.close(Reason.CRASH if is_crash else Reason.STOP, complete=False)
-        except StratvarsError as failure:
-            # The error of the block is the one to be seen; ours stands beside it.
-            error.add_note(f"stratvars, at the last save: {failure}")
+            with self._termination, _beside(error):
+                if isinstance(error, FencedError):
+                    self.abandon()
+                await self.aclose(_reason_of(error), complete=error is None)
+        finally:
+            if self._is_terminated:
+                exit_as_terminated()
+
+    def _note_termination(self) -> None:
+        self._is_terminated = True
+
+    def _open(self, plan: str, place: str, pause: Callable[[float], object]) -> Self:
+        if self._session is not None:
+            raise UsageError(f"the backup of {self.name!r} is open already; close it before opening it again")
+        self._refuse_to_make_what_is_to_be_resumed()
+        key = (self.database.url.reveal(), self.table, self.name) if self.is_shared else None
+        opened.register(self, key, place)
+        try:
+            writer = borrow_writer(self.database)
+            try:
+                found = restore(
+                    writer.store, self.table, self.name, resume=self._resume, patience=self._patience, pause=pause
+                )
+                self._session = Session(self.vars, writer, found)
+            except BaseException:
+                give_back_writer(writer)
+                raise
+        except BaseException:
+            opened.forget(self)
+            raise
+        announce(self.name, self.database, found, plan)
+        return self
 
     def _refuse_to_make_what_is_to_be_resumed(self) -> None:
         path = self.database.path
@@ -204,7 +261,7 @@ class Backup:
                 f"{self.database.origin}). Check DB_CONNECTION_STR, or start without --resume"
             )
 
-    def _use(self) -> _Session:
+    def _use(self) -> Session:
         if self._session is None:
             raise UsageError(f"the backup of {self.name!r} is not open; use `with Backup(...)`, or call open() first")
         if not self._session.is_mine:
@@ -214,83 +271,36 @@ class Backup:
             )
         return self._session
 
+    def _ending(self) -> Session | None:
+        """The session that is to be ended; None when it was, or is another process's."""
+        session = self._session
+        if session is None or not session.is_mine:
+            self._session = None
+            return None
+        self._inside = False
+        return session
 
-class _Session:
-    """One start of a strategy, from its restore to its last save."""
-
-    def __init__(self, variables: Vars, writer: Writer, found: Restored, resources: ExitStack) -> None:
-        self._writer = writer
-        self._claim = found.claim
-        self._lane = Lane(found.claim, found.state, codec.FORMAT)
-        self._capture = Capture(variables, found.state.texts)
-        self._held_back: set[str] = set()
-        self._resources = resources
-        lay_over(variables, found.values)
-        writer.attach(self._lane)
-        self._process = os.getpid()
-
-    @property
-    def is_mine(self) -> bool:
-        """Whether this process opened it; a forked child has neither its thread nor its connection."""
-        return self._process == os.getpid()
-
-    def keep(self, reason: Reason, *, complete: bool) -> None:
-        state = self._capture.take()
-        ticket = self._offer(state, reason, complete=complete)
-        # In trouble that is known already there is nothing to wait for: the iterations keep their pace.
-        self._writer.wait(self._lane, ticket, DEADLINE if self._lane.trouble_since is None else 0.0)
-        self._check_fence()
-
-    def save(self, reason: Reason, *, complete: bool, timeout: float, final: bool = False) -> None:
-        state = self._capture.take()
-        ticket = self._offer(state, reason, complete=complete, final=final)
-        durable = self._writer.wait(self._lane, ticket, timeout)
-        self._check_fence()
-        if not durable:
-            raise NotSavedError(
-                f"{self._claim.strategy!r} is not saved after {timeout:g} s: the last durable state is revision "
-                f"{self._lane.acknowledged}. Do not rely on the newest one; see the log for what hinders the database"
-            )
-        for name, problem in state.held_back.items():
-            raise UnsavableError("", f"{problem}. All other variables are saved; {name!r} keeps its last good value")
-
-    def _offer(self, state: State, reason: Reason, *, complete: bool, final: bool = False) -> int:
-        for name in state.held_back.keys() - self._held_back:
-            _log.error("A variable of %r is held back: %s", self._claim.strategy, state.held_back[name])
-        self._held_back = set(state.held_back)
-        return self._writer.offer(self._lane, Offer(state, reason, complete=complete, final=final))
-
-    def _check_fence(self) -> None:
-        holder = self._lane.holder
-        if holder is not None:
-            raise FencedError(
-                f"{self._claim.strategy!r} was taken over by a later start (epoch {holder.epoch}). This process must "
-                "not trade any more; its newest changes are not saved"
-            )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self._resources:
-            self._writer.detach(self._lane)
-            with suppress(UnavailableError):  # the next start sees that this process is dead
-                self._writer.store.release(self._lane.claim)
-
-
-_open_backups: dict[int, Backup] = {}
-
-
-@atexit.register
-def _close_all() -> None:
-    """The interpreter ends and nobody closed: save what there is, in the calling thread's time."""
-    for backup in list(_open_backups.values()):
+    @contextmanager
+    def _forgotten(self, session: Session) -> Iterator[None]:
+        """Forget the session after the block, unless that was interrupted before the name was given up."""
         try:
-            backup.close(complete=False)
-        except StratvarsError as error:
-            _log.error("The last state of %r is lost: %s", backup.name, error)
+            yield
+        finally:
+            if session.has_retired:
+                opened.forget(self)
+                self._session = None
 
 
-if sys.platform != "win32":
-    # A child shares the connection and has no writer thread: what it inherits is the parent's to close.
-    os.register_at_fork(after_in_child=_open_backups.clear)
+def _reason_of(error: BaseException | None) -> Reason:
+    return Reason.CRASH if isinstance(error, Exception) else Reason.STOP
+
+
+@contextmanager
+def _beside(error: BaseException | None) -> Iterator[None]:
+    """When the block of the user was left by an error, that is the one to be seen; one of ours stands beside it."""
+    try:
+        yield
+    except StratvarsError as failure:
+        if error is None:
+            raise
+        error.add_note(f"stratvars, at the last save: {failure}")

@@ -8,6 +8,7 @@
     ├── NotSavedError              1   a save asked for by you was not durable in time
     ├── ForkedError                1   a forked child used the backup of its parent
     ├── UnavailableError           3   the database cannot be used right now; asking again may help
+    │   ├── UnreachableError       3   nobody answers there: not one strategy can be saved
     │   └── RefusedError           3   it refuses for good: no rights, no such folder, not a database
     ├── RestoreError               3   there is a state that cannot be restored; nothing was written
     │   ├── UndecodableError       3   the stored text is not what this library wrote
@@ -64,6 +65,10 @@ class UnavailableError(StratvarsError):
     """The database cannot be used right now: unreachable, locked or full. A start asks again for a while."""
 
     exit_code: ClassVar[int] = 3
+
+
+class UnreachableError(UnavailableError):
+    """The database does not answer, or has no room for one more client: it is so for every strategy kept there."""
 
 
 class RefusedError(UnavailableError):

@@ -23,9 +23,12 @@ _LOOK = 1.0
 def limited_by(stop: Stop, outlasted: Callable[[], None]) -> Iterator[None]:
     """Limit the block to ``STOP_TIMEOUT`` seconds after a stop by a signal.
 
-    Past that, ``outlasted`` is called in a thread of ours, and ``KeyboardInterrupt`` is raised in the block if it runs
-    in the main thread; no other thread can be interrupted. A stop that no signal asked for limits nothing.
+    Past that, ``outlasted`` is called in a thread of ours, and ``KeyboardInterrupt`` is raised in the block. Outside of
+    the main thread, which no signal reaches, and for a stop that no signal asked for, nothing is limited.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     finished = threading.Event()
     guard = threading.Lock()
     runner = threading.current_thread()
@@ -38,7 +41,7 @@ def limited_by(stop: Stop, outlasted: Callable[[], None]) -> Iterator[None]:
             return
         outlasted()
         with guard:  # a block that ends at this moment must not be interrupted after its end
-            if not finished.is_set() and runner is threading.main_thread() and sys.platform != "win32":
+            if not finished.is_set() and sys.platform != "win32":
                 signal.pthread_kill(runner.ident or 0, stop.signum)
 
     threading.Thread(target=watch, name="stratvars-grace", daemon=True).start()
@@ -47,3 +50,15 @@ def limited_by(stop: Stop, outlasted: Callable[[], None]) -> Iterator[None]:
     finally:
         with guard:
             finished.set()
+
+
+@contextmanager
+def saved_while_it_hangs(save: Callable[[], None]) -> Iterator[None]:
+    """Call ``save`` once, in a thread of ours, when the block takes ``STOP_TIMEOUT`` seconds: a kill may follow."""
+    timer = threading.Timer(STOP_TIMEOUT, save)
+    timer.name, timer.daemon = "stratvars-grace", True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

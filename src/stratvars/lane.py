@@ -57,7 +57,11 @@ class Lane:
         self.holder: Holder | None = None
         """Who took the strategy over; None as long as nobody did."""
         self.trouble_since: float | None = None
-        """When the saves began to fail, by the monotonic clock."""
+        """When the saves began to fail, by the monotonic clock; kept by ``outage.py``, as the two below."""
+        self.retry_at = 0.0
+        """Not to be sent before, by the monotonic clock."""
+        self.pause = 0.0
+        """Seconds between the last two tries."""
         self.done = 0
         """The highest ticket whose state, or a newer one, is durable."""
         self._format = format_version

@@ -2,50 +2,59 @@
 
 ``initialize`` sets defaults, saved variables are laid over them, ``before_starting_trading`` follows, then come the
 iterations with a backup after each, then the ending. The state is saved before a hook of the ending is called, and
-again after it: an error in the hook loses nothing, and what the hook changes is kept.
+again after it: an error in the hook loses nothing, and what the hook changes is kept. A hook may be an ``async def``:
+it runs in an event loop of the strategy's own, whose other tasks go on between two iterations.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from enum import Enum
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from stratvars import schedule
 from stratvars.backup import Backup
 from stratvars.errors import FencedError, StratvarsError, UsageError
-from stratvars.grace import STOP_TIMEOUT, limited_by
+from stratvars.grace import STOP_TIMEOUT, saved_while_it_hangs
 from stratvars.revision import Reason
+from stratvars.session import LAST_DEADLINE
 from stratvars.signals import Stop
+
+if TYPE_CHECKING:
+    from stratvars.aio import LoopThread
 
 _log = logging.getLogger("stratvars")
 
 
-class Hooks(Protocol):
-    """What is called in the course of a life. All but ``on_trading_iteration`` may do nothing."""
+Turn = Awaitable[None] | None
+"""What a hook returns: nothing, or, when it is an ``async def``, nothing after it was awaited."""
 
-    def initialize(self) -> None:
+
+class Hooks(Protocol):
+    """What is called in the course of a life. All but ``on_trading_iteration`` may do nothing; any may be ``async``."""
+
+    def initialize(self) -> Turn:
         """Set defaults; saved variables are not there yet."""
 
-    def before_starting_trading(self) -> None:
+    def before_starting_trading(self) -> Turn:
         """Once, after the restore and before the first iteration."""
 
-    def on_trading_iteration(self) -> None:
+    def on_trading_iteration(self) -> Turn:
         """One turn of the strategy."""
 
-    def on_strategy_end(self) -> None:
+    def on_strategy_end(self) -> Turn:
         """The strategy ended by itself."""
 
-    def on_abrupt_closing(self) -> None:
+    def on_abrupt_closing(self) -> Turn:
         """It was told to stop by SIGINT or SIGTERM."""
 
     def on_bot_crash(self, error: BaseException) -> object:
         """An error was raised; True means: go on with the next iteration."""
 
-    def on_fenced(self) -> None:
+    def on_fenced(self) -> Turn:
         """Another process took the strategy over: neither trade nor write."""
 
 
@@ -73,8 +82,9 @@ class Life:
     ) -> None:
         if max_iterations is not None and max_iterations < 0:
             raise UsageError(f"max_iterations is {max_iterations}; give the number of iterations to run, or None")
+        self.backup = backup
         self._hooks = hooks
-        self._backup = backup
+        self._loop: LoopThread | None = None
         self._interval = schedule.parse(sleeptime)
         self._stop = stop
         self._max_iterations = max_iterations
@@ -85,19 +95,53 @@ class Life:
         Raises:
             OwnedError, RestoreError, UnavailableError: see ``Backup.open``.
         """
-        self._hooks.initialize()
+        self._call(self._hooks.initialize)
         then = f", then {schedule.describe(self._interval)}" if self._interval else ""
-        self._backup.open(f"first iteration now{then}")
+        self.backup.open(f"first iteration now{then}")
 
-    def live(self) -> None:
+    def live(self, limit: AbstractContextManager[object]) -> None:
         """Run the iterations and the ending.
+
+        Args:
+            limit: entered around the iterations; it may interrupt them.
 
         Raises:
             Exception: the error that ended the strategy, its own or one of ours, after the last save.
             SystemExit: as the strategy raised it, after the last save.
         """
         try:
-            with limited_by(self._stop, self._save_as_it_stands):
+            self._live(limit)
+        finally:
+            self._close_loop()
+
+    def save_as_it_stands(self) -> None:
+        """Keep the state of an iteration that outlasts a stop. From any thread."""
+        _log.warning(
+            "%r still runs %g s after the stop: it is saved as it stands.",
+            self.backup.name,
+            STOP_TIMEOUT,
+        )
+        self.backup.save_as_it_stands(Reason.STOP)
+
+    def give_up(self) -> None:
+        """End a life that was started and is not lived: nothing is written, and no hook is called."""
+        self.backup.abandon()
+        self._close_loop()
+
+    def leave_behind(self) -> None:
+        """End the backup of a life that cannot be interrupted; what its thread does from now on is not saved."""
+        _log.error(
+            "%r still runs, and cannot be interrupted in its thread. What it does from now on is not saved.",
+            self.backup.name,
+        )
+        try:
+            self.backup.close(Reason.STOP, complete=False)
+        except StratvarsError as error:
+            _log.error("The last state of %r is lost: %s", self.backup.name, error)
+
+    def _live(self, limit: AbstractContextManager[object]) -> None:
+        try:
+            with limit:
                 end = self._iterations()
         except FencedError:
             self._end_fenced()
@@ -121,74 +165,86 @@ class Life:
             if done == self._max_iterations:
                 return _End.DONE
             if self._guarded(self._hooks.on_trading_iteration):
-                self._backup.keep(Reason.ITERATION, complete=True)
+                self.backup.keep(Reason.ITERATION, complete=True)
             done += 1
             if done != self._max_iterations:
                 now = time.monotonic()
                 self._stop.wait(schedule.next_tick(first, self._interval, now) - now)
         return _End.STOPPED
 
-    def _guarded(self, hook: Callable[[], None]) -> bool:
+    def _guarded(self, hook: Callable[[], Turn]) -> bool:
         """Call a hook that may change the state half-way; True when it came to its end."""
-        self._backup.turn(is_inside=True)
+        self.backup.turn(is_inside=True)
         try:
-            hook()
+            self._call(hook)
         except FencedError:
             raise
         except Exception as error:
             if not self._goes_on_after(error):
                 raise
             return False
-        self._backup.turn(is_inside=False)
+        self.backup.turn(is_inside=False)
         return True
 
-    def _save_as_it_stands(self) -> None:
-        _log.warning(
-            "An iteration of %r still runs %g s after the stop: it is saved as it stands, and interrupted.",
-            self._backup.name,
-            STOP_TIMEOUT,
-        )
-        with suppress(FencedError):  # the iteration's own thread meets it too, and ends the strategy
-            self._backup.keep(Reason.STOP, complete=False)
-
     def _goes_on_after(self, error: Exception) -> bool:
-        self._backup.keep(Reason.ERROR, complete=False)
+        self.backup.keep(Reason.ERROR, complete=False)
         try:
-            goes_on = self._hooks.on_bot_crash(error) is True
+            with saved_while_it_hangs(lambda: self.backup.save_as_it_stands(Reason.ERROR)):
+                goes_on = self._call(self._hooks.on_bot_crash, error) is True
         except FencedError:
             raise
         except Exception:  # noqa: BLE001  a hook's own error must not keep the first one from being saved and seen
             _log.exception("on_bot_crash failed")
             return False
         if goes_on:
-            _log.error("%r goes on after an error, as on_bot_crash says", self._backup.name, exc_info=error)
-            self._backup.keep(Reason.ERROR, complete=False)
-            self._backup.turn(is_inside=False)
+            _log.error("%r goes on after an error, as on_bot_crash says", self.backup.name, exc_info=error)
+            self.backup.keep(Reason.ERROR, complete=False)
+            self.backup.turn(is_inside=False)
         return goes_on
 
-    def _end(self, hook: Callable[[], None], *, complete: bool) -> None:
+    def _end(self, hook: Callable[[], Turn], *, complete: bool) -> None:
+        begun = time.monotonic()
+        left = LAST_DEADLINE
         try:
-            self._backup.keep(Reason.STOP, complete=complete)
-            hook()
+            self.backup.keep(Reason.STOP, complete=complete)
+            left -= time.monotonic() - begun  # both saves together have the time of a last one
+            with saved_while_it_hangs(lambda: self.backup.save_as_it_stands(Reason.STOP)):
+                self._call(hook)
         except FencedError:
             self._end_fenced()
             raise
         except KeyboardInterrupt:  # a signal more: the hook has had its time, and the state is saved once more below
-            _log.warning("A hook of %r was interrupted by a second signal.", self._backup.name)
+            _log.warning("A hook of %r was interrupted by a second signal.", self.backup.name)
         finally:
-            self._backup.close(Reason.STOP, complete=complete)
+            self.backup.close(Reason.STOP, complete=complete, timeout=left)
 
     def _end_crashed(self, error: BaseException) -> None:
         try:
-            self._backup.close(Reason.CRASH, complete=False)
+            self.backup.close(Reason.CRASH, complete=False)
         except StratvarsError as failure:
             # The strategy's own error is the one to be seen; ours stands beside it.
             error.add_note(f"stratvars, at the last save: {failure}")
 
     def _end_fenced(self) -> None:
         """Neither save nor sell: both are the new owner's now."""
-        self._backup.abandon()
+        self.backup.abandon()
         try:
-            self._hooks.on_fenced()
+            self._call(self._hooks.on_fenced)
         except Exception:  # noqa: BLE001  the news of the takeover is what must be seen
             _log.exception("on_fenced failed")
+
+    def _call(self, hook: Callable[..., Any], *arguments: object) -> object:
+        """Call a hook, and see an ``async`` one to its end."""
+        result = hook(*arguments)
+        if not isinstance(result, Awaitable):
+            return result
+        if self._loop is None:
+            from stratvars.aio import LoopThread  # asyncio is not for everybody, and slow to import
+
+            self._loop = LoopThread(f"stratvars-loop-{self.backup.name}")
+        return self._loop.run(result)
+
+    def _close_loop(self) -> None:
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.close()

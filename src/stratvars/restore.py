@@ -1,17 +1,20 @@
 """The way back: become the writer, then load, decode, and lay the saved variables over the ones set so far.
 
-Nothing is written to the state before all of it succeeded; whatever fails, the stored bytes stay as they are.
+A database that cannot be used is asked again for a while; one that refuses for good is not. Nothing is written to the
+state before all of it succeeded; whatever fails, the stored bytes stay as they are.
 """
 
 from __future__ import annotations
 
 import logging
+import random
 import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from stratvars import codec
 from stratvars.database import Database
@@ -30,9 +33,9 @@ from stratvars.store.base import Store
 
 _log = logging.getLogger("stratvars")
 
-PATIENCE = 30.0
-"""Seconds for which a start asks a database again that cannot be used."""
-_PAUSE = 0.5
+_Answer = TypeVar("_Answer")
+_PAUSES = (0.25, 0.75)
+"""Seconds between two tries, from and to. By chance: starts that ask in step find the same full server each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,13 @@ class Restored:
 
 
 def restore(
-    store: Store, table: str, strategy: str, *, resume: bool, pause: Callable[[float], object] = time.sleep
+    store: Store,
+    table: str,
+    strategy: str,
+    *,
+    resume: bool,
+    patience: float,
+    pause: Callable[[float], object] = time.sleep,
 ) -> Restored:
     """Acquire the strategy and read its state.
 
@@ -64,18 +73,23 @@ def restore(
         table: the table's name.
         strategy: the strategy's name.
         resume: refuse to start from nothing.
+        patience: seconds for which a database is asked again that cannot be used; 0 to ask once.
         pause: waits between two tries; returns something true when the start is to be given up.
 
     Raises:
         OwnedError: a process that still lives runs the strategy.
         RestoreError: the state is there and cannot be read, or is wanted and not there.
-        UnavailableError: the database could not be used for ``PATIENCE`` seconds.
+        UnavailableError: the database could not be used for ``patience`` seconds.
     """
-    claim = _patiently(lambda: _acquire(store, table, strategy), pause)
+    asking = _Asking(patience, pause)
+    # One id for all tries: one that landed, and only its answer was lost, must be known again as ours.
+    start_id = uuid.uuid4().hex
+    claim = asking.until_answered(lambda: _acquire(store, table, strategy, start_id))
     try:
-        return _read(store, claim, resume=resume)
+        return asking.until_answered(lambda: _read(store, claim, resume=resume))
     except BaseException:
-        store.release(claim)
+        with suppress(UnavailableError):  # what is to be seen is why the state could not be read
+            store.release(claim)
         raise
 
 
@@ -106,27 +120,41 @@ def _texts(stored: Stored) -> dict[str, str]:
     return split_texts(stored.variables)
 
 
-def _patiently(ask: Callable[[], Claim], pause: Callable[[float], object]) -> Claim:
-    give_up = time.monotonic() + PATIENCE
-    is_first = True
-    while True:
-        try:
-            return ask()
-        except RefusedError:
-            raise
-        except UnavailableError as error:
-            if time.monotonic() >= give_up:
+class _Asking:
+    """Asks until there is an answer, within one time that all questions of a start share."""
+
+    def __init__(self, patience: float, pause: Callable[[float], object]) -> None:
+        self._patience = patience
+        self._end = time.monotonic() + patience
+        self._pause = pause
+        self._is_reported = False
+
+    def until_answered(self, ask: Callable[[], _Answer]) -> _Answer:
+        while True:
+            try:
+                return ask()
+            except RefusedError:
                 raise
-            if is_first:
-                _log.warning("The database cannot be used yet: %s. Asking again for %g s.", error, PATIENCE)
-            is_first = False
-            if pause(_PAUSE):
-                raise
+            except UnavailableError as error:
+                self._wait(error)
+
+    def _wait(self, error: UnavailableError) -> None:
+        """Return when it is to be asked again; raise when it is not."""
+        left = self._end - time.monotonic()
+        if left <= 0 and self._patience > 0:
+            raise UnavailableError(f"{error}. It was asked again for {self._patience:g} s") from None
+        if left <= 0:
+            raise error
+        if not self._is_reported:
+            _log.warning("The database cannot be used yet: %s. Asking again for %g s.", error, self._patience)
+        self._is_reported = True
+        if self._pause(min(random.uniform(*_PAUSES), left)):  # noqa: S311  nothing secret is made of it
+            raise error
 
 
-def _acquire(store: Store, table: str, strategy: str) -> Claim:
+def _acquire(store: Store, table: str, strategy: str, start_id: str) -> Claim:
     store.prepare(table)
-    owner, start_id = Owner.current().to_text(), uuid.uuid4().hex
+    owner = Owner.current().to_text()
     answer = store.acquire(table, strategy, owner, start_id)
     while isinstance(answer, Holder):
         _give_way(strategy, answer)

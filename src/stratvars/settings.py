@@ -13,11 +13,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+from stratvars import envfile
 from stratvars.database import DATABASE_VARIABLE, Database, sqlite_file, understand
 from stratvars.errors import UsageError
 from stratvars.names import NAME_VARIABLE, check_strategy_name
 
 RESUME_VARIABLE: Final = "STRATVARS_RESUME"
+START_TIMEOUT_VARIABLE: Final = "STRATVARS_START_TIMEOUT"
+START_TIMEOUT: Final = 30.0
+"""Seconds for which a start asks a database again that cannot be used."""
 DEFAULT_FILE: Final = "stratvars.db"
 
 
@@ -29,7 +33,16 @@ def resolve(url: str | None = None, *, folder: Path | None = None) -> Database:
     Raises:
         UsageError: the URL cannot be used; a default is never taken in its place.
     """
-    folder = _folder(folder)
+    try:
+        return _resolve(url, _folder(folder))
+    except UsageError as error:
+        refused = error.with_traceback(None)
+    # A tool that shows the variables of each frame in a traceback finds no URL in those of this module.
+    del url
+    raise refused
+
+
+def _resolve(url: str | None, folder: Path) -> Database:
     if url is not None:
         return understand(url, "argument", folder)
     found = _look_up(DATABASE_VARIABLE, folder)
@@ -58,6 +71,40 @@ def resume_wanted(argument: bool | None, *, folder: Path | None = None) -> bool:
     if found[0].lower() in {"1", "true", "yes", "on"}:
         return True
     raise UsageError(f"{RESUME_VARIABLE} ({found[1]}) is {found[0]!r}; set it to 1 or 0")
+
+
+def start_timeout(argument: float | None, *, folder: Path | None = None) -> float:
+    """Seconds for which a start asks a database again: the argument, else ``STRATVARS_START_TIMEOUT``, else 30.
+
+    0 means: ask once.
+
+    Raises:
+        UsageError: it is not a number from 0 on.
+    """
+    if argument is not None:
+        return _seconds(argument, "the argument start_timeout")
+    found = _look_up(START_TIMEOUT_VARIABLE, _folder(folder))
+    return START_TIMEOUT if found is None else seconds_in(found[0], f"{START_TIMEOUT_VARIABLE} ({found[1]})")
+
+
+def seconds_in(text: str, origin: str) -> float:
+    """The seconds that a text says, given at ``origin``. Raises ``UsageError``."""
+    try:
+        number = float(text)
+    except ValueError:
+        raise _no_seconds(text, origin) from None
+    return _seconds(number, origin)
+
+
+def _seconds(number: float, origin: str) -> float:
+    # A bool is a number to Python; as a time it is a mistake. NaN fails every comparison.
+    if isinstance(number, bool) or not isinstance(number, int | float) or not number >= 0:
+        raise _no_seconds(number, origin)
+    return float(min(number, sys.float_info.max))
+
+
+def _no_seconds(value: object, origin: str) -> UsageError:
+    return UsageError(f"{origin} is {value!r}; give it in seconds, 30 for example, or 0 to ask once")
 
 
 def find_folder(main: ModuleType | None) -> Path:
@@ -92,21 +139,9 @@ def _look_up(variable: str, folder: Path) -> tuple[str, str] | None:
         return _without_quotes(value.strip()), f"environment {variable}"
     for file in (at / ".env" for at in (folder, *folder.parents)):
         if os.path.isfile(file):  # noqa: PTH113 - Path.is_file raises in a folder that may not be entered
-            return _look_up_in_file(variable, file)
+            value = envfile.read(variable, file)
+            return None if value is None else (value.strip(), f".env at {file.parent}")
     return None
-
-
-def _look_up_in_file(variable: str, file: Path) -> tuple[str, str] | None:
-    from dotenv import dotenv_values  # only when there is a .env file
-
-    try:
-        values = dotenv_values(file, encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        problem = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise UsageError(f"the settings in {file} cannot be read ({problem}); repair or remove the file") from None
-    if variable not in values:
-        return None
-    return (values[variable] or "").strip(), f".env at {file.parent}"
 
 
 def _without_quotes(text: str) -> str:

@@ -15,19 +15,26 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 _Handler = Callable[[int, FrameType | None], Any] | int
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _LONGEST_SLICE: Final = 0.25
+_LONGEST_WAIT: Final = 3_600.0
 
 
 class Stop:
-    """A request to stop, made once and never taken back. Every method may be called from any thread."""
+    """A request to stop, made once and never taken back. Every method may be called from any thread.
 
-    def __init__(self) -> None:
+    Args:
+        wake: called at each request, for who waits in another way; must be safe inside a signal handler.
+    """
+
+    def __init__(self, wake: Callable[[], object] | None = None) -> None:
+        self._wake = wake
         self._signum: int | None = None
         self._requested = False
         # Not an Event: a handler that runs while its own thread is inside Event.wait() may find the Event's lock
@@ -50,6 +57,8 @@ class Stop:
             self._signum = signum
         self._requested = True
         self._wakeups.put(None)
+        if self._wake is not None:
+            self._wake()
 
     def wait(self, timeout: float | None) -> bool:
         """Wait until a stop is requested or ``timeout`` seconds are over; whether a stop is requested.
@@ -61,12 +70,12 @@ class Stop:
             left = end - time.monotonic()
             if left <= 0:
                 return False
-            self._wait_slice(min(left, _LONGEST_SLICE))
+            self._wait_slice(min(left, _LONGEST_SLICE if _in_main_thread() else _LONGEST_WAIT))
         return True
 
     def _wait_slice(self, seconds: float) -> None:
-        # In slices: a signal that comes after the interpreter's last look and before the call blocks, or that
-        # reaches another thread, does not interrupt the call. Its handler runs when the call ends.
+        # The main thread in short slices: a signal that comes after the interpreter's last look and before the call
+        # blocks, or that reaches another thread, does not interrupt the call. Its handler runs when the call ends.
         try:
             self._wakeups.get(timeout=seconds)
         except queue.Empty:
@@ -74,16 +83,61 @@ class Stop:
         self._wakeups.put(None)  # for the other waiters
 
 
+class _Termination:
+    """The handler of SIGTERM in a plain block. A loop inside that ends in peace takes the signal itself."""
+
+    def __init__(self, react: Callable[[], object]) -> None:
+        self._react = react
+
+    def __call__(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002  a handler's signature
+        self._react()
+
+
 @contextmanager
-def on_stop() -> Iterator[Stop]:
+def on_termination(react: Callable[[], object]) -> Iterator[None]:
+    """Call ``react`` at SIGTERM while the block runs, in place of the default that ends the process at once.
+
+    A handler of the program's own is left where it is; outside of the main thread nothing is installed.
+    """
+    if not _in_main_thread() or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    handler = _Termination(react)
+    signal.signal(signal.SIGTERM, handler)
+    try:
+        yield
+    finally:
+        if _in_main_thread() and signal.getsignal(signal.SIGTERM) is handler:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def exit_as_terminated() -> NoReturn:
+    """Raise ``SystemExit`` with the code by which a shell reports a process that SIGTERM ended."""
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+@contextmanager
+def postponed() -> Iterator[None]:
+    """What SIGINT and SIGTERM do, they do after the block; a second one interrupts it (``KeyboardInterrupt``)."""
+    with on_stop() as stop:
+        yield
+    if stop.signum is not None and not _is_told(signal.getsignal(stop.signum)):
+        signal.raise_signal(stop.signum)
+
+
+@contextmanager
+def on_stop(wake: Callable[[], object] | None = None) -> Iterator[Stop]:
     """Turn SIGINT and SIGTERM into a ``Stop`` while the block runs.
 
     The previous handlers are given back at the second signal, which raises ``KeyboardInterrupt``, and at the end of
     the block. A previous handler that is a Python function is called at the first signal too, except for the one that
     raises ``KeyboardInterrupt``. Blocks may be nested: a signal stops all of them. Outside of the main thread no
     handler is installed, and only ``request()`` stops.
+
+    Args:
+        wake: see ``Stop``.
     """
-    stop = Stop()
+    stop = Stop(wake)
     handlers = _Handlers(stop)
     handlers.install()
     try:
@@ -135,8 +189,20 @@ class _Handlers:
         if self._is_over:
             self.give_back()
         previous = self._previous.get(signum)
-        if callable(previous) and previous is not signal.default_int_handler:
+        if callable(previous) and _is_told(previous):
             previous(signum, frame)
+
+
+def _is_told(handler: object) -> bool:
+    """Whether a handler is the program's own, and so is called at the first signal beside ours.
+
+    Not the ones that would end the turn in progress: Python's own, the one of ``asyncio.run``, and that of a plain
+    block around the loop.
+    """
+    if handler is signal.default_int_handler or isinstance(handler, _Termination):
+        return False
+    function = handler.func if isinstance(handler, partial) else handler
+    return callable(handler) and getattr(function, "__module__", "") != "asyncio.runners"
 
 
 def _in_main_thread() -> bool:

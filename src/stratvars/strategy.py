@@ -8,6 +8,7 @@ from typing import Any
 from stratvars import settings
 from stratvars.backup import Backup
 from stratvars.errors import UsageError
+from stratvars.life import Turn
 from stratvars.trader import Trader
 from stratvars.vars import Vars, replace_all
 
@@ -32,6 +33,8 @@ class Strategy:
         backup_table_name: the table in the database.
         db_connection_str: the database's URL; without it ``DB_CONNECTION_STR``, else ``stratvars.db`` beside the
             script.
+        start_timeout: seconds for which a start asks a database again that cannot be used, 0 to ask once; without
+            it ``STRATVARS_START_TIMEOUT``, else 30.
         is_backtesting: keep the variables in memory only; no database is touched.
     """
 
@@ -39,6 +42,7 @@ class Strategy:
     sleeptime: str | float = "1M"
     backup_table_name: str = "vars_backup"
     db_connection_str: str | None = None
+    start_timeout: float | None = None
     is_backtesting: bool = False
 
     _vars: Vars | None = None
@@ -51,6 +55,7 @@ class Strategy:
         sleeptime: str | float | None = None,
         backup_table_name: str | None = None,
         db_connection_str: str | None = None,
+        start_timeout: float | None = None,
         is_backtesting: bool | None = None,
     ) -> None:
         self._vars = Vars()
@@ -58,6 +63,7 @@ class Strategy:
             "sleeptime": sleeptime,
             "backup_table_name": backup_table_name,
             "db_connection_str": db_connection_str,
+            "start_timeout": start_timeout,
             "is_backtesting": is_backtesting,
         }
         for attribute, value in given.items():
@@ -76,26 +82,26 @@ class Strategy:
     def vars(self, values: Mapping[str, Any]) -> None:
         replace_all(self.vars, values)
 
-    def initialize(self) -> None:
+    def initialize(self) -> Turn:
         """Hook: set defaults. Saved variables replace them afterwards."""
 
-    def before_starting_trading(self) -> None:
+    def before_starting_trading(self) -> Turn:
         """Hook: once, after the restore; the place to take aliases of variables."""
 
-    def on_trading_iteration(self) -> None:
+    def on_trading_iteration(self) -> Turn:
         """Hook: one turn of the strategy; the variables are backed up after it."""
         raise NotImplementedError(f"{type(self).__name__} needs a method on_trading_iteration(self)")
 
-    def on_strategy_end(self) -> None:
+    def on_strategy_end(self) -> Turn:
         """Hook: the strategy ended by itself."""
 
-    def on_abrupt_closing(self) -> None:
+    def on_abrupt_closing(self) -> Turn:
         """Hook: SIGINT or SIGTERM; the running iteration has finished."""
 
     def on_bot_crash(self, error: BaseException) -> object:
         """Hook: ``error`` was raised. Return True to go on with the next iteration; else the strategy ends."""
 
-    def on_fenced(self) -> None:
+    def on_fenced(self) -> Turn:
         """Hook: another process took the strategy over. Do not trade: what is held is that one's now."""
 
     def backup_variables_to_db(self) -> None:

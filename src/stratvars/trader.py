@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from contextlib import ExitStack
 from typing import Protocol
 
 from stratvars.backup import Backup
+from stratvars.crew import run_together
 from stratvars.errors import UsageError
+from stratvars.grace import limited_by
 from stratvars.life import Hooks, Life
-from stratvars.signals import on_stop
+from stratvars.signals import Stop, on_stop
 from stratvars.vars import Vars
 
 _MEMORY = "memory://"
@@ -33,6 +37,10 @@ class Hosted(Hooks, Protocol):
         """Whether the variables are kept in memory only."""
 
     @property
+    def start_timeout(self) -> float | None:
+        """Seconds for which a start asks its database again; None for the default."""
+
+    @property
     def name(self) -> str:
         """Under which its variables are kept."""
 
@@ -51,43 +59,67 @@ class Trader:
         self._strategies: list[Hosted] = []
 
     def add_strategy(self, strategy: Hosted) -> None:
-        """Take a strategy in.
-
-        Raises:
-            UsageError: there is one already; this version runs one in a process.
-        """
-        if self._strategies:
-            raise UsageError("this version runs one strategy in a process; start another process for the next one")
+        """Take a strategy in. Each has its own name, schedule and variables."""
         self._strategies.append(strategy)
 
     def run_all(self, max_iterations: int | None = None, *, resume: bool | None = None) -> None:
-        """Run until the strategy ends, or SIGINT or SIGTERM arrives; the handlers are given back afterwards.
+        """Run until all strategies have ended, or SIGINT or SIGTERM arrives; the handlers are given back afterwards.
+
+        All are restored before any iterates; when one cannot be, none starts. A single strategy runs in the calling
+        thread, each of several in a thread of its own. One that crashes does not stop the others.
 
         Args:
-            max_iterations: how many iterations to run; None for no end.
+            max_iterations: how many iterations each is to run; None for no end.
             resume: refuse to start from nothing; None for what ``STRATVARS_RESUME`` says.
 
         Raises:
-            UsageError: there is no strategy, or one of its settings cannot be used.
-            StratvarsError: it could not be started or saved; see ``stratvars.errors``.
-            Exception: the error that ended the strategy.
+            UsageError: there is no strategy, two have one name, or a setting cannot be used.
+            StratvarsError: one could not be started or saved; see ``stratvars.errors``.
+            Exception: the error that ended a strategy; of several the worst, by its exit code.
         """
         if not self._strategies:
             raise UsageError("there is nothing to run; call add_strategy first")
-        with on_stop() as stop:
+        with on_stop() as stop, ExitStack() as attached:
+            lives = []
             for strategy in self._strategies:
-                backup = Backup(
-                    strategy.name,
-                    _MEMORY if strategy.is_backtesting else strategy.db_connection_str,
-                    table=strategy.backup_table_name,
-                    resume=False if strategy.is_backtesting else resume,
-                    variables=strategy.vars,
-                    pause=stop.wait,
-                )
-                life = Life(strategy, backup, strategy.sleeptime, stop, max_iterations)
+                backup = self._backup_of(strategy, stop, resume=resume)
                 strategy.attach_backup(backup)
-                try:
-                    life.start()
-                    life.live()
-                finally:
-                    strategy.attach_backup(None)
+                attached.callback(strategy.attach_backup, None)
+                lives.append(Life(strategy, backup, strategy.sleeptime, stop, max_iterations))
+            _refuse_twins([life.backup for life in lives])
+            _start_all(lives)
+            if len(lives) == 1:
+                lives[0].live(limited_by(stop, lives[0].save_as_it_stands))
+            else:
+                run_together(lives, stop)
+
+    def _backup_of(self, strategy: Hosted, stop: Stop, *, resume: bool | None) -> Backup:
+        return Backup(
+            strategy.name,
+            _MEMORY if strategy.is_backtesting else strategy.db_connection_str,
+            table=strategy.backup_table_name,
+            resume=False if strategy.is_backtesting else resume,
+            start_timeout=strategy.start_timeout,
+            variables=strategy.vars,
+            pause=stop.wait,
+        )
+
+
+def _refuse_twins(backups: list[Backup]) -> None:
+    counts = Counter((backup.name, backup.table, str(backup.database)) for backup in backups if backup.is_shared)
+    for (name, table, database), count in counts.items():
+        if count > 1:
+            raise UsageError(
+                f"{count} strategies have the name {name!r} in the table {table!r} of {database}, and each would "
+                "overwrite the variables of the other; give each a name of its own"
+            )
+
+
+def _start_all(lives: list[Life]) -> None:
+    for number, life in enumerate(lives):
+        try:
+            life.start()
+        except BaseException:
+            for started in lives[:number]:
+                started.give_up()
+            raise

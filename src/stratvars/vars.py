@@ -197,6 +197,12 @@ def lay_over(target: Vars, values: Mapping[str, object]) -> None:
         target.__setstate__({**values, **{name: value for name, value in target.items() if name not in values}})
 
 
+def lock_of(target: Vars) -> threading.RLock:
+    """The lock that ``with target:`` holds, for one who must not wait for it without an end."""
+    lock: threading.RLock = object.__getattribute__(target, "_Vars__lock")
+    return lock
+
+
 def replace_all(target: Vars, values: Mapping[str, object]) -> None:
     """Make ``values`` the whole content of ``target``, in one step; the object stays the same.
 

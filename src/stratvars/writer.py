@@ -2,7 +2,7 @@
 
 The caller leaves a state and waits as long as it likes; the thread sends, sends again after trouble, and takes
 what several strategies left meanwhile in one transaction. It is a daemon: it never keeps a process from ending;
-``backup.py`` waits for the last state at the exit, with a deadline.
+``opened.py`` waits for the last states at the exit, with a deadline.
 """
 
 from __future__ import annotations
@@ -10,188 +10,245 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 
-from stratvars.database import Database
-from stratvars.errors import UnavailableError
+from stratvars import outage
+from stratvars.errors import UnavailableError, UnreachableError
 from stratvars.lane import Lane, Offer
 from stratvars.revision import Claim, Fenced, Outcome, Revision, Saved
 from stratvars.store.base import Store
-from stratvars.store.opening import open_store
 
 _log = logging.getLogger("stratvars")
 
-_FIRST_PAUSE = 0.02
-_LONGEST_PAUSE = 1.0
-"""Seconds between two tries while the database is in trouble, doubling from the first to the longest."""
+_Work = list[tuple[Lane, Revision]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Watch:
+    """Somebody waits for a ticket of a lane; ``wake`` is called once, in the writer's thread, and must not raise."""
+
+    lane: Lane
+    ticket: int
+    wake: Callable[[], object]
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the ticket's state, or a newer one, is durable, or never will be."""
+        return self.lane.done >= self.ticket or self.lane.holder is not None
 
 
 class Writer:
     """Sends the offers of its lanes to one store. Thread-safe; the thread starts with the first offer."""
 
+    # No Condition: an error that a signal handler raises inside of one (Ctrl-C) can leave its lock taken for ever.
+    # A plain lock in a `with`, and SimpleQueue, are safe against that.
+
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._changed = threading.Condition()
+        self._guard = threading.Lock()
+        self._bell: SimpleQueue[None] = SimpleQueue()
         self._lanes: list[Lane] = []
+        self._watches: dict[Lane, list[Watch]] = {}
+        self._retired: list[tuple[Lane, Callable[[], object]]] = []
         self._thread: threading.Thread | None = None
-        self._stopping = threading.Event()
-        self._pause = 0.0
+        self._has_no_thread = False
+        self._stopping = False
 
     def attach(self, lane: Lane) -> None:
         """Serve the lane from now on."""
-        with self._changed:
+        with self._guard:
             self._lanes.append(lane)
-
-    def detach(self, lane: Lane) -> bool:
-        """Forget the lane and what it still holds; True when it was the last one."""
-        with self._changed:
-            self._lanes.remove(lane)
-            return not self._lanes
 
     def offer(self, lane: Lane, offer: Offer) -> int:
         """Leave the newest state of a lane; returns at once, with the ticket to wait for."""
-        with self._changed:
+        with self._guard:
             ticket = lane.offer(offer)
-            if lane.has_work:
-                self._wake()
-            return ticket
+            has_work = lane.has_work
+        if has_work:
+            self._ring()
+        else:
+            self._wake([lane])
+        return ticket
 
-    def _wake(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="stratvars-writer", daemon=True)
-            self._thread.start()
-        self._changed.notify_all()
+    def watch(self, lane: Lane, ticket: int, wake: Callable[[], object]) -> Watch:
+        """Have ``wake`` called when the ticket is settled; it may be so before this returns."""
+        watch = Watch(lane, ticket, wake)
+        with self._guard:
+            self._watches.setdefault(lane, []).append(watch)
+        self._wake([lane])
+        return watch
+
+    def unwatch(self, watch: Watch) -> None:
+        """Call ``wake`` no more."""
+        with self._guard:
+            self._keep_watches(watch.lane, [other for other in self._watches.get(watch.lane, []) if other is not watch])
 
     def wait(self, lane: Lane, ticket: int, timeout: float) -> bool:
         """Wait until the ticket's state, or a newer one, is durable; False after ``timeout`` seconds or when fenced."""
-        with self._changed:
-            self._changed.wait_for(lambda: lane.done >= ticket or lane.holder is not None, timeout)
-            return lane.done >= ticket
+        settled: SimpleQueue[None] = SimpleQueue()
+        watch = self.watch(lane, ticket, lambda: settled.put(None))
+        try:
+            self._pass_time(settled, timeout)
+        finally:
+            self.unwatch(watch)
+        return lane.done >= ticket
 
-    def close(self) -> None:
-        """End the thread, after what it is doing, and the store. Waits for a second at most."""
-        self._stopping.set()
-        with self._changed:
-            self._changed.notify_all()
+    def retire(self, lane: Lane, timeout: float) -> None:
+        """Forget the lane and what it still holds, and give its strategy up; waits for that for ``timeout`` seconds.
+
+        Where that takes longer the thread goes on with it; where it fails, the next start sees that the owner is dead.
+        """
+        over: SimpleQueue[None] = SimpleQueue()
+        with self._guard:
+            self._lanes.remove(lane)
+            self._retired.append((lane, lambda: over.put(None)))
+        self._ring()
+        self._pass_time(over, timeout)
+
+    def close(self, timeout: float = 1.0) -> None:
+        """End the thread, after what it is doing, and the store; waits for that for ``timeout`` seconds."""
+        with self._guard:
+            self._stopping = True
             thread = self._thread
-        if thread is not None:
-            thread.join(timeout=1.0)
-        if thread is None or not thread.is_alive():
+        if thread is None:
             self.store.close()
+        else:
+            self._bell.put(None)
+            thread.join(timeout)
+
+    def _ring(self) -> None:
+        """Let the thread look for work; it is started when there is none yet."""
+        with self._guard:
+            if self._thread is None and not self._has_no_thread:
+                thread = threading.Thread(target=self._run, name="stratvars-writer", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # the interpreter is ending and starts no thread any more: see _pass_time
+                    self._has_no_thread = True
+                else:
+                    self._thread = thread
+        self._bell.put(None)
+
+    def _pass_time(self, over: SimpleQueue[None], timeout: float) -> None:
+        """Wait until something is put into ``over``; where no thread can be had, do its work meanwhile."""
+        end = time.monotonic() + timeout
+        while self._has_no_thread and over.empty() and time.monotonic() < end:
+            delay = self._turn()
+            time.sleep(0 if delay is None else min(delay, max(end - time.monotonic(), 0)))
+            if delay is None:
+                break
+        with suppress(Empty):
+            over.get(timeout=max(end - time.monotonic(), 0))
 
     def _run(self) -> None:
+        delay: float | None = 0.0
         while True:
-            with self._changed:
-                self._changed.wait_for(self._has_work_or_ends)
-                if self._stopping.is_set():
-                    return
-                work = [(lane, revision) for lane in self._lanes if lane.has_work and (revision := lane.next())]
-                self._changed.notify_all()  # a lane with nothing new is done without being sent
-            for table in dict.fromkeys(revision.claim.table for _, revision in work):
-                self._send([(lane, revision) for lane, revision in work if revision.claim.table == table])
-            if self._pause:
-                self._stopping.wait(self._pause)
+            with suppress(Empty):
+                self._bell.get(timeout=delay)
+                while True:  # all that rang are answered by the one look that follows
+                    self._bell.get_nowait()
+            with self._guard:
+                is_last = self._stopping
+            delay = self._turn()
+            if is_last:
+                break
+        self.store.close()
 
-    def _has_work_or_ends(self) -> bool:
-        return self._stopping.is_set() or any(lane.has_work for lane in self._lanes)
+    def _turn(self) -> float | None:
+        """Send what is due; the seconds until something is due again, None when there is nothing."""
+        with self._guard:
+            now = time.monotonic()
+            due = [lane for lane in self._lanes if lane.has_work and lane.retry_at <= now]
+            work = [(lane, revision) for lane in due if (revision := lane.next())]
+            retired, self._retired = self._retired, []
+        self._wake(due)  # a lane with nothing new is done without being sent
+        self._send_all(work)
+        for lane, over in retired:
+            with suppress(UnavailableError):
+                self.store.release(lane.claim)
+            over()
+        with self._guard:
+            waiting = [lane.retry_at for lane in self._lanes if lane.has_work]
+        return max(min(waiting) - time.monotonic(), 0.0) if waiting else None
 
-    def _send(self, work: list[tuple[Lane, Revision]]) -> None:
-        try:
-            outcomes = self.store.save([revision for _, revision in work])
-        except Exception as error:  # noqa: BLE001  whatever it is, this thread must live, or nothing is saved any more
-            if len(work) > 1:
-                for single in work:  # one of them may be the reason; the others must not suffer
-                    self._send([single])
-            else:
-                self._fail(work[0][0], error)
-            return
-        for (lane, revision), outcome in zip(work, outcomes, strict=True):
-            self._settle(lane, revision, outcome)
+    def _send_all(self, work: _Work) -> None:
+        # One in trouble goes alone: what hinders it must not hinder the others.
+        alone = [[item] for item in work if item[0].trouble_since is not None]
+        together = [item for item in work if item[0].trouble_since is None]
+        tables = dict.fromkeys(revision.claim.table for _, revision in together)
+        groups = [[item for item in together if item[1].claim.table == table] for table in tables]
+        ended: list[outage.Ended] = []
+        while groups or alone:
+            group = groups.pop(0) if groups else alone.pop(0)
+            try:
+                outcomes = self.store.save([revision for _, revision in group])
+            except UnreachableError as error:  # the others would only wait for the same
+                self._fail([lane for lane, _ in (item for rest in (group, *groups, *alone) for item in rest)], error)
+                break
+            except Exception as error:  # noqa: BLE001  whatever it is, this thread must live, or nothing is saved any more
+                if len(group) > 1:
+                    alone.extend([item] for item in group)  # one of them may be the reason
+                else:
+                    self._fail([group[0][0]], error)
+                continue
+            ended += [
+                end for item, outcome in zip(group, outcomes, strict=True) if (end := self._settle(item, outcome))
+            ]
+            self._wake([lane for lane, _ in group])
+        outage.report_end(ended)
 
-    def _settle(self, lane: Lane, revision: Revision, outcome: Outcome) -> None:
+    def _settle(self, item: tuple[Lane, Revision], outcome: Outcome) -> outage.Ended | None:
+        lane, revision = item
         if isinstance(outcome, Saved):
-            with self._changed:
+            with self._guard:
                 lane.settle()
-                since, lane.trouble_since = lane.trouble_since, None
-                self._pause = 0.0
-                self._changed.notify_all()
-            _report_end(lane, revision, since)
-        elif isinstance(outcome, Fenced):
-            with self._changed:
+                since = outage.end(lane)
+            return None if since is None else outage.Ended(lane.claim.strategy, revision.number, since)
+        if isinstance(outcome, Fenced):
+            with self._guard:
                 lane.holder = outcome.holder
-                self._changed.notify_all()
         else:
             self._start_over(lane, (max(outcome.epoch, lane.claim.epoch), lane.highest_sent))
+        return None
 
     def _start_over(self, lane: Lane, above: tuple[int, int]) -> None:
         claim = lane.claim
         try:
             answer = self.store.acquire(claim.table, claim.strategy, claim.owner, claim.start_id, above=above)
-        except Exception as error:  # noqa: BLE001  as in _send: this thread must live
-            self._fail(lane, error)
+        except Exception as error:  # noqa: BLE001  as in _send_all: this thread must live
+            self._fail([lane], error)
             return
-        with self._changed:
+        with self._guard:
             if isinstance(answer, Claim):
                 lane.start_over(answer)
             else:
                 lane.holder = answer
-            self._changed.notify_all()
         _log.warning(
             "The database went back behind what it had acknowledged for %r (was a file or a copy put in its place?). "
             "The whole state is written to it again; revisions between may be missing there.",
             claim.strategy,
         )
 
-    def _fail(self, lane: Lane, error: Exception) -> None:
-        with self._changed:
-            is_new, lane.trouble_since = lane.trouble_since is None, lane.trouble_since or time.monotonic()
-            self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
-        if is_new:
-            _log.warning(
-                "%r cannot be saved: %s. The last durable revision is %d; the newest state is kept and tried again.",
-                lane.claim.strategy,
-                describe(error),
-                lane.acknowledged,
-            )
+    def _fail(self, lanes: Sequence[Lane], error: Exception) -> None:
+        with self._guard:
+            fresh = [lane for lane in lanes if outage.begin(lane)]
+        outage.report_begin(fresh, error)
 
+    def _wake(self, lanes: Sequence[Lane]) -> None:
+        settled: list[Watch] = []
+        with self._guard:
+            for lane in lanes:
+                watches = self._watches.get(lane, [])
+                settled += [watch for watch in watches if watch.is_settled]
+                self._keep_watches(lane, [watch for watch in watches if not watch.is_settled])
+        for watch in settled:
+            watch.wake()
 
-def describe(error: Exception) -> str:
-    """What to log of an error: the sentence of one of ours, else only its type, for a driver's text may hold values."""
-    return str(error) if isinstance(error, UnavailableError) else type(error).__name__
-
-
-def _report_end(lane: Lane, revision: Revision, since: float | None) -> None:
-    if since is not None:
-        _log.warning(
-            "%r is saved again, with revision %d, after %.1f s of trouble.",
-            lane.claim.strategy,
-            revision.number,
-            time.monotonic() - since,
-        )
-
-
-_writers: dict[str, tuple[Writer, int]] = {}
-_guard = threading.Lock()
-
-
-@contextmanager
-def shared_writer(database: Database) -> Iterator[Writer]:
-    """The process's writer for a database; its connection ends when the last user leaves the block.
-
-    A memory store belongs to its one user, so that two backtests never meet.
-    """
-    key = uuid.uuid4().hex if database.scheme == "memory" else database.url.reveal()
-    with _guard:
-        writer, users = _writers.get(key) or (Writer(open_store(database)), 0)
-        _writers[key] = (writer, users + 1)
-    try:
-        yield writer
-    finally:
-        with _guard:
-            writer, users = _writers.pop(key)
-            if users > 1:
-                _writers[key] = (writer, users - 1)
-        if users == 1:
-            writer.close()
+    def _keep_watches(self, lane: Lane, watches: list[Watch]) -> None:
+        if watches:
+            self._watches[lane] = watches
+        else:
+            self._watches.pop(lane, None)

@@ -53,6 +53,12 @@ Exit codes:
     is_flag=True,
     help="Refuse to start when nothing is saved under the name. Also: STRATVARS_RESUME=1.",
 )
+@click.option(
+    "--start-timeout",
+    metavar="SECONDS",
+    help="How long to ask a database again that cannot be used, 0 to ask once. "
+    "Default: as in the class, else STRATVARS_START_TIMEOUT (environment or .env), else 30.",
+)
 def run(
     *,
     bot: str,
@@ -62,16 +68,25 @@ def run(
     db: str | None,
     table: str | None,
     resume: bool,
+    start_timeout: str | None,
 ) -> None:
     """Run the strategy in a Python file until it ends or is stopped."""
     from stratvars.cli.loading import load_strategy
     from stratvars.cli.target import find_target
     from stratvars.schedule import parse
+    from stratvars.settings import seconds_in
 
     if sleeptime is not None:
         parse(sleeptime)
+    patience = None if start_timeout is None else seconds_in(start_timeout, "--start-timeout")
     target = find_target(bot)
-    given = {"name": name, "sleeptime": sleeptime, "db_connection_str": db, "backup_table_name": table}
+    given = {
+        "name": name,
+        "sleeptime": sleeptime,
+        "db_connection_str": db,
+        "backup_table_name": table,
+        "start_timeout": patience,
+    }
     chosen = load_strategy(target)
     with user_code():
         strategy = _construct(chosen, {option: value for option, value in given.items() if value is not None})

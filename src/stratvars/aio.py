@@ -1,0 +1,175 @@
+"""Where asyncio meets threads: waiting without holding an event loop, and a loop for those who have none.
+
+Whatever waits for a database does so in a thread; a loop that is not running any more is nobody's to wake.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+from stratvars.lane import Lane
+from stratvars.writer import Writer
+
+_Result = TypeVar("_Result")
+
+
+class Bell:
+    """Wakes one coroutine of the running event loop; ``ring`` may be called from any thread and in a signal handler."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._event = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake the waiter, or the next one."""
+        with suppress(RuntimeError):  # the loop is closed: nobody waits there
+            self._loop.call_soon_threadsafe(self._event.set)
+
+    async def wait(self, timeout: float | None) -> bool:
+        """Wait until it rings or ``timeout`` seconds are over; whether it rang."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._event.wait(), timeout)
+        return self._event.is_set()
+
+
+async def settled(writer: Writer, lane: Lane, ticket: int, timeout: float) -> bool:
+    """``Writer.wait`` that lets the event loop run. Cancelled, it stops waiting and disturbs nothing."""
+    bell = Bell()
+    watch = writer.watch(lane, ticket, bell.ring)
+    try:
+        if not watch.is_settled:
+            await bell.wait(timeout)
+    finally:
+        writer.unwatch(watch)
+    return lane.done >= ticket
+
+
+class _Errand(Generic[_Result]):
+    """A blocking call in a thread of its own.
+
+    Not an executor: the interpreter waits for an executor's threads when it ends, and a dead network would keep it.
+    """
+
+    def __init__(self, call: Callable[[], _Result], bell: Bell) -> None:
+        self._call = call
+        self._bell = bell
+        self._result: list[_Result] = []
+        self.error: BaseException | None = None
+        threading.Thread(target=self._run, name="stratvars-call", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._result.append(self._call())
+        except BaseException as error:  # noqa: BLE001  handed to the waiter
+            self.error = error
+        self._bell.ring()
+
+    async def end(self, cancel: Callable[[], object] | None = None) -> asyncio.CancelledError | None:
+        """Wait for the end of the call; the cancellation that came meanwhile, if any."""
+        cancelled: asyncio.CancelledError | None = None
+        while True:
+            try:
+                await self._bell.wait(None)
+            except asyncio.CancelledError as error:
+                cancelled = error
+                if cancel is not None:
+                    cancel()
+            else:
+                return cancelled
+
+    def result(self) -> _Result:
+        if self.error is not None:
+            raise self.error
+        return self._result[0]
+
+
+async def call_to_its_end(
+    call: Callable[[], _Result],
+    *,
+    cancel: Callable[[], object] | None = None,
+    undo: Callable[[], object] | None = None,
+) -> _Result:
+    """Run a blocking call in a thread and wait for its end, also when this task is cancelled meanwhile.
+
+    Args:
+        call: is never interrupted.
+        cancel: called when the task is cancelled, so that the call may end early.
+        undo: a blocking call for when the task was cancelled and the call succeeded all the same.
+
+    Raises:
+        asyncio.CancelledError: the task was cancelled, and the call has ended.
+        Exception: what the call raised.
+    """
+    errand = _Errand(call, Bell())
+    cancelled = await errand.end(cancel)
+    if cancelled is None:
+        return errand.result()
+    if errand.error is None and undo is not None:
+        await _Errand(undo, Bell()).end()
+    raise cancelled
+
+
+def canceller(note: Callable[[], object]) -> Callable[[], None]:
+    """What a signal handler may call to cancel the current task; ``note`` is called before that."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def react() -> None:
+        note()
+        if task is not None:
+            loop.call_soon_threadsafe(task.cancel)
+
+    return react
+
+
+class LoopThread:
+    """An event loop in a daemon thread of its own, which goes on between two calls: background tasks keep running.
+
+    Args:
+        name: of the thread.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
+        self._thread.start()
+
+    def run(self, awaitable: Awaitable[_Result]) -> _Result:
+        """Await it there and wait for the end; interrupted here, it is cancelled there."""
+        future = asyncio.run_coroutine_threadsafe(_kept_inside(awaitable), self._loop)
+        try:
+            result, error = future.result()
+        except BaseException:
+            future.cancel()
+            raise
+        if error is not None:
+            raise error
+        return result[0]
+
+    def close(self, timeout: float = 1.0) -> None:
+        """Cancel the tasks that are left and end the loop; waits for that for ``timeout`` seconds."""
+        with suppress(TimeoutError, RuntimeError):
+            asyncio.run_coroutine_threadsafe(_cancel_the_others(), self._loop).result(timeout)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout)
+        if not self._thread.is_alive():
+            self._loop.close()
+
+
+async def _kept_inside(awaitable: Awaitable[_Result]) -> tuple[list[_Result], BaseException | None]:
+    # SystemExit and KeyboardInterrupt would end the loop instead of reaching the caller.
+    try:
+        return [await awaitable], None
+    except (SystemExit, KeyboardInterrupt) as error:
+        return [], error
+
+
+async def _cancel_the_others() -> None:
+    tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.get_running_loop().shutdown_asyncgens()

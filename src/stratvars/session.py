@@ -1,0 +1,204 @@
+"""One start of a strategy, from its restore to its last save: states go from the variables to the writer.
+
+A state is taken and left with the writer under the lock of the ``Vars``: of two threads that save at once, the later
+state is left later. The waiting is done outside of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from stratvars import codec
+from stratvars.capture import Capture
+from stratvars.errors import FencedError, NotSavedError, UnsavableError
+from stratvars.hosting import give_back_writer
+from stratvars.lane import Lane, Offer
+from stratvars.restore import Restored
+from stratvars.revision import Reason, State
+from stratvars.vars import Vars, lay_over, lock_of
+from stratvars.writer import Writer
+
+_log = logging.getLogger("stratvars")
+
+DEADLINE = 2.0
+"""Seconds for which a backup holds the strategy up at most."""
+LAST_DEADLINE = 5.0
+"""Seconds for the last one; a container or a service is given ten and more to end."""
+_LEAST = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A state that the writer has: the ticket to wait for, and what could not be stored, with the reasons."""
+
+    ticket: int
+    held_back: Mapping[str, str]
+
+
+class Session:
+    """See the module. Thread-safe.
+
+    Args:
+        variables: of the strategy; what was found is laid over them.
+        writer: borrowed for this session, and given back by ``retire``.
+        found: by the restore.
+    """
+
+    def __init__(self, variables: Vars, writer: Writer, found: Restored) -> None:
+        self._writer = writer
+        self._claim = found.claim
+        self._lane = Lane(found.claim, found.state, codec.FORMAT)
+        self._capture = Capture(variables, found.state.texts)
+        self._lock = lock_of(variables)
+        self._held_back: set[str] = set()
+        self._process = os.getpid()
+        self._ending = threading.Lock()
+        self._last: Left | None = None
+        self.has_retired = False
+        lay_over(variables, found.values)
+        writer.attach(self._lane)
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether this process opened it; a forked child has neither its thread nor its connection."""
+        return self._process == os.getpid()
+
+    def leave(self, reason: Reason, *, complete: bool, final: bool = False, patience: float = DEADLINE) -> Left:
+        """Take the state as it is now and leave it with the writer.
+
+        Args:
+            reason: why.
+            complete: taken between two iterations.
+            final: written even when nothing changed.
+            patience: seconds to wait for a thread that holds the variables (``with vars:``).
+
+        Raises:
+            NotSavedError: that thread still holds them; no state was taken.
+        """
+        with self._held(patience):
+            state = self._capture.take()
+            self._tell_held_back(state)
+            ticket = self._writer.offer(self._lane, Offer(state, reason, complete=complete, final=final))
+        return Left(ticket, state.held_back)
+
+    def keep(self, reason: Reason, *, complete: bool) -> None:
+        """See ``Backup.keep``."""
+        left = self.leave_quietly(reason, complete=complete)
+        if left is not None:
+            self._writer.wait(self._lane, left.ticket, self.patience)
+        self.check_fence()
+
+    async def akeep(self, reason: Reason, *, complete: bool) -> None:
+        """``keep`` that lets the event loop run while it waits for the database."""
+        from stratvars.aio import settled  # asyncio is not for everybody, and slow to import
+
+        left = self.leave_quietly(reason, complete=complete)
+        if left is not None:
+            await settled(self._writer, self._lane, left.ticket, self.patience)
+        self.check_fence()
+
+    def leave_quietly(self, reason: Reason, *, complete: bool) -> Left | None:
+        """``leave`` for a backup that must not raise: None, and a line in the log, where no state can be taken."""
+        try:
+            return self.leave(reason, complete=complete)
+        except NotSavedError as error:
+            _log.warning("%s", error)
+            return None
+
+    @property
+    def patience(self) -> float:
+        """Seconds to wait for a backup that happens by itself.
+
+        In trouble that is known already there is nothing to wait for: the iterations keep their pace.
+        """
+        return DEADLINE if self._lane.trouble_since is None else 0.0
+
+    def wait(self, left: Left, timeout: float) -> None:
+        """Wait until a state is durable.
+
+        Raises:
+            NotSavedError, UnsavableError, FencedError: see ``Backup.save``.
+        """
+        self._judge(left, timeout, durable=self._writer.wait(self._lane, left.ticket, timeout))
+
+    async def await_(self, left: Left, timeout: float) -> None:
+        """``wait`` that lets the event loop run; cancelled, it stops waiting, and the state goes its way."""
+        from stratvars.aio import settled
+
+        self._judge(left, timeout, durable=await settled(self._writer, self._lane, left.ticket, timeout))
+
+    def leave_last(self, reason: Reason, *, complete: bool, patience: float) -> Left:
+        """``leave`` the last state, once: asked again, it is the state of the first time."""
+        if self._last is None:
+            self._last = self.leave(reason, complete=complete, final=True, patience=patience)
+        return self._last
+
+    def end(self, reason: Reason, *, complete: bool, timeout: float) -> None:
+        """Make the last state durable and give the strategy up, within ``timeout`` seconds in all.
+
+        Interrupted by a signal, it has given nothing up, and may be called again.
+
+        Raises:
+            NotSavedError, UnsavableError, FencedError: see ``Backup.close``; the strategy is given up.
+        """
+        deadline = time.monotonic() + timeout
+        try:
+            left = self.leave_last(reason, complete=complete, patience=timeout)
+            self.wait(left, max(deadline - time.monotonic(), 0.0))
+        except Exception:
+            self.retire(deadline)
+            raise
+        self.retire(deadline)
+
+    def retire(self, deadline: float) -> None:
+        """Give the strategy and the writer up, until ``deadline`` by the monotonic clock; a second time does nothing.
+
+        What takes longer goes on in the writer's thread.
+        """
+        with self._ending:
+            is_first, self.has_retired = not self.has_retired, True
+        if is_first:
+            self._writer.retire(self._lane, max(deadline - time.monotonic(), _LEAST))
+            give_back_writer(self._writer, max(deadline - time.monotonic(), _LEAST))
+
+    def check_fence(self) -> None:
+        """Raise ``FencedError`` when another process took the strategy over."""
+        holder = self._lane.holder
+        if holder is not None:
+            raise FencedError(
+                f"{self._claim.strategy!r} was taken over by a later start (epoch {holder.epoch}). This process must "
+                "not trade any more; its newest changes are not saved"
+            )
+
+    def _judge(self, left: Left, timeout: float, *, durable: bool) -> None:
+        self.check_fence()
+        if not durable:
+            raise NotSavedError(
+                f"{self._claim.strategy!r} is not saved after {timeout:.3g} s: the last durable state is revision "
+                f"{self._lane.acknowledged}. Do not rely on the newest one; see the log for what hinders the database"
+            )
+        for name, problem in left.held_back.items():
+            raise UnsavableError("", f"{problem}. All other variables are saved; {name!r} keeps its last good value")
+
+    @contextmanager
+    def _held(self, patience: float) -> Iterator[None]:
+        if not self._lock.acquire(timeout=max(patience, 0.0)):
+            raise NotSavedError(
+                f"{self._claim.strategy!r} is not saved: another thread has been inside `with vars:` for "
+                f"{patience:.3g} s. Keep that block short; the last durable state is revision {self._lane.acknowledged}"
+            )
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _tell_held_back(self, state: State) -> None:
+        for name in state.held_back.keys() - self._held_back:
+            _log.error("A variable of %r is held back: %s", self._claim.strategy, state.held_back[name])
+        self._held_back = set(state.held_back)
