@@ -49,6 +49,7 @@ class Writer:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._guard = threading.Lock()
+        self._turning = threading.Lock()
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._lanes: list[Lane] = []
         self._watches: dict[Lane, list[Watch]] = {}
@@ -125,6 +126,7 @@ class Writer:
             if self._thread is None and not self._has_no_thread:
                 thread = threading.Thread(target=self._run, name="stratvars-writer", daemon=True)
                 try:
+                    # Interrupted in here, it may run all the same, and the next call starts another: see _turn.
                     thread.start()
                 except RuntimeError:  # the interpreter is ending and starts no thread any more: see _pass_time
                     self._has_no_thread = True
@@ -159,6 +161,10 @@ class Writer:
 
     def _turn(self) -> float | None:
         """Send what is due; the seconds until something is due again, None when there is nothing."""
+        with self._turning:  # two at once would send two revisions under one number
+            return self._take_turn()
+
+    def _take_turn(self) -> float | None:
         with self._guard:
             now = time.monotonic()
             due = [lane for lane in self._lanes if lane.has_work and lane.retry_at <= now]
