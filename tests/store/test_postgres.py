@@ -1,9 +1,7 @@
-"""What is true of the PostgreSQL store alone: its tables, their names, and many starts at once."""
+"""What is true of the PostgreSQL store alone: its tables, their names, and two starts at once."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -98,6 +96,8 @@ def test_a_table_of_another_shape_is_left_as_it_is(pg_url: str, admin: psycopg.C
     with closing(store_at(pg_url)) as store, pytest.raises(RefusedError, match="backup_table_name"):
         store.prepare(TABLE)
     assert rows(admin, "SELECT * FROM vars_backup") == []
+    made = {name for (name,) in rows(admin, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
+    assert made == {TABLE}, "and nothing was made beside it"
 
 
 def test_two_first_starts_at_once_never_both_get_the_strategy(pg_url: str, store: PostgresStore) -> None:
@@ -140,43 +140,6 @@ def test_of_two_that_wait_to_take_over_from_the_same_dead_one_takes_over(
     for thread in threads:
         thread.join()
     assert sorted(type(answer).__name__ for answer in answers) == ["Claim", "Holder"]
-
-
-START = """
-import sys
-from stratvars.settings import resolve
-from stratvars.store.postgres.store import PostgresStore
-from stratvars.testing import TABLE, revision_of
-store = PostgresStore(resolve(sys.argv[1]))
-store._session._open()
-print("ready", flush=True)
-sys.stdin.readline()
-store.prepare(TABLE)
-claim = store.acquire(TABLE, sys.argv[2], "me", sys.argv[2])
-print(store.save([revision_of(claim, {"x": "1"})]))
-"""
-
-
-def test_many_processes_start_at_once_on_an_empty_database(pg_url: str, admin: psycopg.Connection) -> None:
-    starts = [
-        subprocess.Popen(
-            [sys.executable, "-c", START, pg_url, f"bot-{number}"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for number in range(16)
-    ]
-    for start in starts:
-        assert start.stdout is not None
-        assert start.stdout.readline() == "ready\n"
-    for start in starts:
-        assert start.stdin is not None
-        start.stdin.write("go\n")
-        start.stdin.flush()
-    assert {start.communicate(timeout=60)[0] for start in starts} == {"[Saved(number=1)]\n"}
-    assert rows(admin, "SELECT count(*) FROM vars_backup") == [(16,)]
 
 
 def test_names_of_tables_are_quoted_and_taken_apart_at_one_dot() -> None:

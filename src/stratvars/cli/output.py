@@ -8,9 +8,9 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import click
 
@@ -26,11 +26,15 @@ class Column:
         title: its name.
         is_number: stands at the right on a terminal.
         is_cut: gives way when the terminal is too narrow.
+        is_wrapped: takes as many lines as it needs there.
+        styles: how a cell with this text is printed there, as rich writes it.
     """
 
     title: str
     is_number: bool = False
     is_cut: bool = False
+    is_wrapped: bool = False
+    styles: Mapping[str, str] = field(default_factory=dict)
 
 
 def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
@@ -89,10 +93,16 @@ def _print_for_people(columns: Sequence[Column], rows: Sequence[Sequence[str]]) 
         table.add_column(
             column.title,
             justify="right" if column.is_number else "left",
-            no_wrap=not column.is_cut,
-            overflow="ellipsis",
+            no_wrap=not (column.is_cut or column.is_wrapped),
+            overflow="fold" if column.is_wrapped else "ellipsis",
         )
     longest = console.width + 1  # a value of a megabyte is cut before it is measured
+
+    def styled(column: Column, cell: str) -> Text:
+        if column.is_wrapped:
+            return Text(cell, overflow="fold")
+        return Text(cell[:longest], column.styles.get(cell, ""), no_wrap=True, overflow="ellipsis")
+
     for row in rows:
-        table.add_row(*(Text(cell[:longest], no_wrap=True, overflow="ellipsis") for cell in row))
+        table.add_row(*(styled(column, cell) for column, cell in zip(columns, row, strict=True)))
     console.print(table)

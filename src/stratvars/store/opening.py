@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stratvars.errors import UsageError
+from stratvars.store.fact import Examination, warn
 
 if TYPE_CHECKING:
     from stratvars.database import Database
@@ -48,3 +49,45 @@ def open_records(database: Database) -> Records:
     from stratvars.store.sqlite.records import SqliteRecords
 
     return SqliteRecords(database.path)
+
+
+def examine(database: Database, table: str) -> Examination:
+    """Look at everything a strategy needs of the database. Nothing is written, and no file is made.
+
+    Trouble with the database is a fact among the others, and no error.
+    """
+    if database.scheme == "memory":
+        text = f"{database}: variables live in the process that makes them, and end with it"
+        remedy = "to keep them, name sqlite:///file.db or postgresql://user@host/database in DB_CONNECTION_STR"
+        return Examination((warn("database", text, remedy),))
+    if database.path is None:
+        from stratvars.store.postgres import examine as postgres
+
+        return postgres.examine(database, table)
+    from stratvars.store.sqlite import examine as sqlite
+
+    return sqlite.examine(database, table)
+
+
+def ddl(database: Database, table: str, role: str | None) -> tuple[str, str | None]:
+    """What an administrator runs so that a role needs no right to create, and the role; nothing is connected.
+
+    Args:
+        database: its URL names the role unless ``role`` does.
+        table: the table's name.
+        role: who is to have the rights; without any, they are left out.
+
+    Raises:
+        UsageError: it is no PostgreSQL.
+        RefusedError: the URL cannot be read.
+    """
+    if database.scheme != "postgresql":
+        raise UsageError(
+            f"{database} (chosen by: {database.origin}) needs no administrator: its tables are made at the first "
+            "start. For a PostgreSQL, name it with --db or DB_CONNECTION_STR"
+        )
+    from stratvars.store.postgres import examine as postgres
+    from stratvars.store.postgres import statements
+
+    role = postgres.role_of(database) if role is None else role
+    return statements.ddl(table, role), role

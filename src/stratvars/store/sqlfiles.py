@@ -15,12 +15,12 @@ _HEADER = re.compile(r"^-- :(\w+).*\n", re.MULTILINE)
 
 
 @cache
-def statements(package: str, table: str) -> dict[str, str]:
-    """The statements of ``package``'s ``statements.sql`` by name, for the given table.
+def statements(package: str, table: str, file: str = "statements.sql") -> dict[str, str]:
+    """The statements of a file of ``package`` by name, for the given table.
 
     The table's name must have passed ``settings.check_table_name``. Thread-safe; read once per table.
     """
-    text = files(package).joinpath("statements.sql").read_text(encoding="utf-8")
+    text = files(package).joinpath(file).read_text(encoding="utf-8")
     parts = _HEADER.split(text)
     names = table_names(table)
     return {name: _fill(body.strip(), names) for name, body in zip(parts[1::2], parts[2::2], strict=True)}

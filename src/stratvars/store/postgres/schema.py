@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 import psycopg
 
 from stratvars.errors import RefusedError
@@ -29,6 +31,14 @@ _WRONG_SHAPE = {"42703", "42804", "42P10", "42809", "42846", "42883"}
 _NO_RIGHT = "42501"
 
 
+class Fit(Enum):
+    """What a role finds where all three tables are."""
+
+    FITS = "fits"
+    ANOTHER_SHAPE = "another shape"
+    NO_RIGHT = "no right"
+
+
 def prepare(session: Session, table: str) -> None:
     """See ``stratvars.store.base.Store.prepare``."""
     problem = session.run(lambda connection: _prepare(connection, table, session.place))
@@ -40,8 +50,11 @@ def _prepare(connection: WatchedConnection, table: str, place: Place) -> Refused
     """The problem is given back and not raised, so that the driver's error does not hang on it."""
     try:
         # A role that may not create can use tables that are there, so nothing is asked of it then.
-        if _missing(connection, table):
-            _create(connection, table)
+        if missing(connection, table):
+            with transaction(connection):
+                _create(connection, table)
+                # Beside a table that is somebody else's nothing is left: the failed check undoes the transaction.
+                return _misfit(connection, table, place)
     except psycopg.errors.InsufficientPrivilege:
         return RefusedError(
             f"{place}: this user may not create the tables. Let an administrator run the lines below, or name another "
@@ -50,7 +63,8 @@ def _prepare(connection: WatchedConnection, table: str, place: Place) -> Refused
     return _misfit(connection, table, place)
 
 
-def _missing(connection: WatchedConnection, table: str) -> list[str]:
+def missing(connection: WatchedConnection, table: str) -> list[str]:
+    """Which of the three tables are not there, by placeholder."""
     names = table_names(table)
     row = connection.execute(statements(table)["present"].encode(), names).fetchone() or ()
     return [key for key, found in zip(names, row, strict=True) if found is None]
@@ -58,36 +72,54 @@ def _missing(connection: WatchedConnection, table: str) -> list[str]:
 
 def _create(connection: WatchedConnection, table: str) -> None:
     sql = statements(table)
-    with transaction(connection):
-        connection.execute(sql["settings"].encode(), {"patience": _PATIENCE})
-        connection.execute(sql["prepare_lock"].encode(), {"key": _KEY})
-        # Looked at again under the lock: another process may just have made them.
-        for key in _missing(connection, table):
-            for name in _CREATES[key]:
-                connection.execute(sql[name].encode(), {})
+    connection.execute(sql["settings"].encode(), {"patience": _PATIENCE})
+    connection.execute(sql["prepare_lock"].encode(), {"key": _KEY})
+    # Looked at again under the lock: another process may just have made them.
+    absent = missing(connection, table)
+    if "T" not in absent and not keeps_contract(connection, table):
+        return
+    for key in absent:
+        for name in _CREATES[key]:
+            connection.execute(sql[name].encode(), {})
 
 
 def _misfit(connection: WatchedConnection, table: str, place: Place) -> RefusedError | None:
-    sql = statements(table)
-    found = connection.execute(sql["columns"].encode(), {"name": table_names(table)["T"]}).fetchall()
-    types = {name: type_ for name, type_, _ in found}
-    needed = {name for name, _, is_needed in found if is_needed}
-    if not (_CONTRACT.items() <= types.items() and needed <= _CONTRACT.keys()):
+    found = fit(connection, table)
+    if found is Fit.ANOTHER_SHAPE:
         return _another_shape(table, place)
+    if found is Fit.NO_RIGHT:
+        return RefusedError(
+            f"{place}: this user lacks rights on the tables. Let an administrator run the lines below, or name another "
+            f"user in {SETTING}\n{grants(table, place.user)}"
+        )
+    return None
+
+
+def fit(connection: WatchedConnection, table: str) -> Fit:
+    """Whether all three tables, which are there, can be used; nothing is written."""
+    if not keeps_contract(connection, table):
+        return Fit.ANOTHER_SHAPE
+    sql = statements(table)
     try:
         # The server plans it and checks every column, unique index and right, and runs nothing.
         for name in ("save", "add_writer", "take_writer", "forget_writer", "current"):
             connection.execute(b"EXPLAIN " + sql[name].encode(), _NOTHING, prepare=False)
     except psycopg.errors.InsufficientPrivilege:
-        return RefusedError(
-            f"{place}: this user lacks rights on the tables. Let an administrator run the lines below, or name another "
-            f"user in {SETTING}\n{grants(table, place.user)}"
-        )
+        return Fit.NO_RIGHT
     except psycopg.Error as error:
         if error.sqlstate not in _WRONG_SHAPE:
             raise
-        return _another_shape(table, place)
-    return None
+        return Fit.ANOTHER_SHAPE
+    return Fit.FITS
+
+
+def keeps_contract(connection: WatchedConnection, table: str) -> bool:
+    """Whether the user's table, which is there, has the contract's columns and demands no others."""
+    query = statements(table)["columns"].encode()
+    found = connection.execute(query, {"name": table_names(table)["T"]}).fetchall()
+    types = {name: type_ for name, type_, _ in found}
+    needed = {name for name, _, is_needed in found if is_needed}
+    return _CONTRACT.items() <= types.items() and needed <= _CONTRACT.keys()
 
 
 def _another_shape(table: str, place: Place) -> RefusedError:

@@ -12,51 +12,61 @@ from functools import cache
 from stratvars.store import sqlfiles
 
 _PACKAGE = __package__ or ""
-_NAME = re.compile(r'"(T|T_writers|T_history|role)"')
+_NAME = re.compile(r'"(T|T_writers|T_history|schema|role)"')
 
 
 @cache
-def statements(table: str) -> dict[str, str]:
-    """The statements of ``statements.sql`` by name, as the driver takes them."""
+def statements(table: str, file: str = "statements.sql") -> dict[str, str]:
+    """The statements of a file by name, as the driver takes them."""
     names = {key: name.replace("%", "%%") for key, name in table_names(table).items()}
-    return {key: _fill(text, names) for key, text in _templates().items()}
+    return {key: _fill(text, names) for key, text in _templates(file).items()}
 
 
 def table_names(table: str) -> dict[str, str]:
     """The quoted name of the user's table and of the two beside it, by placeholder."""
-    schema, dot, name = table.partition(".")
-    is_qualified = bool(schema and dot and name) and "." not in name
-    prefix, base = (f"{sqlfiles.quote(schema)}.", name) if is_qualified else ("", table)
+    schema = schema_of(table)
+    prefix, base = ("", table) if schema is None else (f"{sqlfiles.quote(schema)}.", table.partition(".")[2])
     return {key: prefix + sqlfiles.quote(base + key[1:]) for key in ("T", "T_writers", "T_history")}
 
 
+def schema_of(table: str) -> str | None:
+    """The schema that the table's name says; None when the search path decides."""
+    schema, _, name = table.partition(".")
+    return schema if schema and name and "." not in name else None
+
+
 def ddl(table: str, role: str | None = None) -> str:
-    """What an administrator runs so that a role without the right to create can use the table.
+    """What an administrator runs so that a role without the right to create can use the table; it may be run again.
 
     With ``role``, the rights that it needs are part of it.
     """
-    names = table_names(table)
     wanted = ["create_table", "store_table", "create_writers", "create_history", "store_history"]
-    if role is not None:
-        names["role"] = sqlfiles.quote(role)
-    return _join(wanted, names) + ("" if role is None else "\n" + grants(table, role))
+    if schema_of(table) is not None:
+        wanted.insert(0, "create_schema")
+    return _join(wanted, _names(table)) + ("" if role is None else "\n" + grants(table, role))
 
 
 def grants(table: str, role: str) -> str:
     """The rights that a role needs on tables that are there."""
-    names = {**table_names(table), "role": sqlfiles.quote(role)}
-    return _join(["grant_table", "grant_writers", "grant_history"], names)
+    wanted = ["grant_table", "grant_writers", "grant_history"]
+    if schema_of(table) is not None:
+        wanted.insert(0, "grant_schema")
+    return _join(wanted, {**_names(table), "role": sqlfiles.quote(role)})
+
+
+def _names(table: str) -> dict[str, str]:
+    return {**table_names(table), "schema": sqlfiles.quote(schema_of(table) or "")}
 
 
 def _join(wanted: list[str], names: dict[str, str]) -> str:
-    templates = _templates()
+    templates = _templates("statements.sql")
     return "\n".join(_fill(templates[key], names) + ";" for key in wanted)
 
 
 @cache
-def _templates() -> dict[str, str]:
+def _templates(file: str) -> dict[str, str]:
     # Loaded for a table called T, whose quoted names are then the places to fill.
-    return sqlfiles.statements(_PACKAGE, "T")
+    return sqlfiles.statements(_PACKAGE, "T", file)
 
 
 def _fill(text: str, names: dict[str, str]) -> str:

@@ -1,5 +1,8 @@
+-- :create_schema  where the table's name says in which one it stands
+CREATE SCHEMA IF NOT EXISTS "schema"
+
 -- :create_table  the contract's table: one row per strategy, always its current state
-CREATE TABLE {T} (
+CREATE TABLE IF NOT EXISTS {T} (
     id text NOT NULL PRIMARY KEY,
     last_updated timestamptz NOT NULL,
     variables text NOT NULL,
@@ -10,7 +13,7 @@ CREATE TABLE {T} (
 ALTER TABLE {T} ALTER COLUMN variables SET STORAGE EXTERNAL
 
 -- :create_writers  one small row per strategy: who may write, and what was written last; its new version fits its page
-CREATE TABLE {T_writers} (
+CREATE TABLE IF NOT EXISTS {T_writers} (
     strategy_id text NOT NULL PRIMARY KEY,
     epoch bigint NOT NULL,
     revision bigint NOT NULL,
@@ -25,7 +28,7 @@ CREATE TABLE {T_writers} (
 ) WITH (fillfactor = 50)
 
 -- :create_history  every revision that changed something: what it set and unset, and why
-CREATE TABLE {T_history} (
+CREATE TABLE IF NOT EXISTS {T_history} (
     strategy_id text NOT NULL,
     epoch bigint NOT NULL,
     revision bigint NOT NULL,
@@ -43,6 +46,9 @@ CREATE TABLE {T_history} (
 
 -- :store_history  as with the table
 ALTER TABLE {T_history} ALTER COLUMN changed SET STORAGE EXTERNAL
+
+-- :grant_schema  the right to find the tables
+GRANT USAGE ON SCHEMA "schema" TO "role"
 
 -- :grant_table  what a role needs that does not own the tables
 GRANT SELECT, INSERT, UPDATE ON {T} TO "role"
@@ -127,18 +133,64 @@ WITH settings AS MATERIALIZED (
 )
 SELECT epoch, revision, start_id, owner FROM found
 
--- :current  the current state of one strategy, with the age by the database's clock
+-- :current  the current state of one strategy, its age by the database's clock, and its crashes in a row
 SELECT t.strategy_id, t.variables, (extract(epoch FROM t.last_updated) * 1000000)::bigint,
     extract(epoch FROM clock_timestamp() - t.last_updated)::float8,
-    w.revision, w.reason, w.format, w.digest, w.written_by, w.owner, w.complete, w.held_back
+    w.revision, w.reason, w.format, w.digest, w.written_by, w.owner, w.complete, w.held_back, done.revision,
+    CASE WHEN w.reason = 'crash' THEN (
+        SELECT count(*)
+        FROM (
+            SELECT h.epoch, h.revision, h.reason FROM {T_history} h
+            WHERE h.strategy_id = t.strategy_id ORDER BY h.epoch DESC, h.revision DESC LIMIT 1000
+        ) newest
+        WHERE reason = 'crash' AND (epoch, revision) > (coalesce(done.epoch, 0), coalesce(done.revision, 0))
+    ) END
 FROM {T} t LEFT JOIN {T_writers} w ON w.strategy_id = t.strategy_id
+LEFT JOIN LATERAL (
+    SELECT h.epoch, h.revision FROM {T_history} h
+    WHERE w.reason = 'crash' AND h.strategy_id = t.strategy_id AND h.complete AND h.reason <> 'fenced'
+    ORDER BY h.epoch DESC, h.revision DESC LIMIT 1
+) done ON true
 WHERE t.strategy_id = %(strategy)s
 
 -- :all_current  the same of every strategy
 SELECT t.strategy_id, t.variables, (extract(epoch FROM t.last_updated) * 1000000)::bigint,
     extract(epoch FROM clock_timestamp() - t.last_updated)::float8,
-    w.revision, w.reason, w.format, w.digest, w.written_by, w.owner, w.complete, w.held_back
+    w.revision, w.reason, w.format, w.digest, w.written_by, w.owner, w.complete, w.held_back, done.revision,
+    CASE WHEN w.reason = 'crash' THEN (
+        SELECT count(*)
+        FROM (
+            SELECT h.epoch, h.revision, h.reason FROM {T_history} h
+            WHERE h.strategy_id = t.strategy_id ORDER BY h.epoch DESC, h.revision DESC LIMIT 1000
+        ) newest
+        WHERE reason = 'crash' AND (epoch, revision) > (coalesce(done.epoch, 0), coalesce(done.revision, 0))
+    ) END
 FROM {T} t LEFT JOIN {T_writers} w ON w.strategy_id = t.strategy_id
+LEFT JOIN LATERAL (
+    SELECT h.epoch, h.revision FROM {T_history} h
+    WHERE w.reason = 'crash' AND h.strategy_id = t.strategy_id AND h.complete AND h.reason <> 'fenced'
+    ORDER BY h.epoch DESC, h.revision DESC LIMIT 1
+) done ON true
+
+-- :history  what the state as of a moment is made of: a revision, or without one the last completed iteration
+WITH wanted AS (
+    SELECT epoch, revision FROM {T_history}
+    WHERE strategy_id = %(strategy)s AND reason <> 'fenced'
+        AND CASE WHEN %(revision)s::bigint IS NULL THEN complete ELSE revision = %(revision)s::bigint END
+    ORDER BY epoch DESC, revision DESC LIMIT 1
+), since AS (
+    SELECT h.epoch, h.revision FROM wanted CROSS JOIN {T_history} h
+    WHERE h.strategy_id = %(strategy)s AND h.snapshot AND h.reason <> 'fenced'
+        AND (h.epoch, h.revision) <= (wanted.epoch, wanted.revision)
+    ORDER BY h.epoch DESC, h.revision DESC LIMIT 1
+)
+SELECT h.revision, h.reason, extract(epoch FROM clock_timestamp() - h.saved_at)::float8, h.complete, h.snapshot,
+    h.changed, h.removed, h.held_back, h.format
+FROM wanted CROSS JOIN since CROSS JOIN {T_history} h
+WHERE h.strategy_id = %(strategy)s AND h.reason <> 'fenced'
+    AND (h.epoch, h.revision) >= (since.epoch, since.revision)
+    AND (h.epoch, h.revision) <= (wanted.epoch, wanted.revision)
+ORDER BY h.epoch, h.revision
 
 -- :names  the strategies that have a saved state
 SELECT strategy_id FROM {T}

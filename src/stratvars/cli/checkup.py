@@ -1,0 +1,65 @@
+"""What the doctor says of the strategies that are saved: who runs each, and whether it could be restored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from shlex import quote
+
+from stratvars.codec import FORMAT
+from stratvars.codec.tree import show
+from stratvars.errors import UndecodableError
+from stratvars.owner import Life, Owner, look
+from stratvars.revision import Stored, split_texts
+from stratvars.schedule import age
+from stratvars.store.fact import Fact, Grade, fail, ok, warn
+
+_NAME = "strategy"
+
+
+def about_strategy(stored: Stored) -> Fact:
+    """The fact on one strategy."""
+    reason = stored.reason or "written by hand"
+    saved = f"{stored.strategy}: revision {stored.revision}, saved {age(stored.age)} ago ({reason})"
+    findings = [_about_owner(stored), *_about_state(stored)]
+    worst = max((finding.grade for finding in findings), key=list(Grade).index)
+    texts = "; ".join(finding.text for finding in findings)
+    return Fact(_NAME, worst, f"{saved}, {texts}", "; ".join(finding.remedy for finding in findings if finding.remedy))
+
+
+def _about_owner(stored: Stored) -> Fact:
+    if stored.owner == "":
+        return ok(_NAME, "stopped")
+    try:
+        owner = Owner.from_text(stored.owner)
+    except UndecodableError:
+        return warn(_NAME, "held by somebody whom this version cannot read", "look who runs it")
+    process = f"process {owner.pid} on {owner.host}"
+    match look(owner):
+        case Life.ALIVE:
+            return ok(_NAME, f"running in {process}")
+        case Life.UNKNOWN:
+            return ok(_NAME, f"running in {process}, as far as can be seen from here")
+        case Life.DEAD:
+            return warn(_NAME, f"{process} died while it ran", "start it again; it goes on from there")
+
+
+def _about_state(stored: Stored) -> Iterator[Fact]:
+    how = f"stratvars show {quote(stored.strategy)}"
+    if stored.format > FORMAT:
+        yield fail(_NAME, f"saved in format {stored.format}, which is newer", "install a newer stratvars to run it")
+    else:
+        yield from _about_text(stored)
+    if stored.held_back:
+        names = ", ".join(stored.held_back)
+        yield warn(_NAME, f"held back, so older than the rest: {names}", f"see what cannot be stored: {how}")
+    if stored.foreign:
+        yield warn(_NAME, "changed by hand since", f"see whether it is as it was meant: {how}")
+
+
+def _about_text(stored: Stored) -> Iterator[Fact]:
+    try:
+        for text in split_texts(stored.variables).values():
+            show(text)
+    except UndecodableError as error:
+        remedy = "no start overwrites it: correct the row, or put back a copy of the database"
+        yield fail(_NAME, f"it cannot be restored: {error}", remedy)
