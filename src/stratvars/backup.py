@@ -235,7 +235,7 @@ class Backup:
         if self._session is not None:
             raise UsageError(f"the backup of {self.name!r} is open already; close it before opening it again")
         self._refuse_to_make_what_is_to_be_resumed()
-        key = (self.database.url.reveal(), self.table, self.name) if self.is_shared else None
+        key = (self.database.url, self.table, self.name) if self.is_shared else None
         opened.register(self, key, place)
         try:
             writer = borrow_writer(self.database)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from stratvars.errors import UsageError
 from stratvars.names import is_unicode
@@ -34,12 +35,15 @@ _SCHEMES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Secret:
-    """A text that shows itself only through ``reveal()``; everywhere else stands ``shown``."""
+    """A text that shows itself only through ``reveal()``; everywhere else stands ``shown``. Never changed."""
 
-    _text: str = field(repr=False)
-    shown: str
+    # Not a dataclass: dataclasses.asdict() of what holds it would lay the text open.
+    __slots__ = ("_text", "shown")
+
+    def __init__(self, text: str, shown: str) -> None:
+        self._text = text
+        self.shown = shown
 
     def reveal(self) -> str:
         """The text itself, passwords and all."""
@@ -47,6 +51,15 @@ class Secret:
 
     def __str__(self) -> str:
         return self.shown
+
+    def __repr__(self) -> str:
+        return f"Secret({self.shown!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +110,11 @@ def understand(url: str, origin: str, folder: Path) -> Database:
     raise _unusable(origin, _problem_with(word if separator else None, url.strip()))
 
 
+def without_passwords(text: str) -> str:
+    """A text with URLs in it, for people: whatever may be a password in one of them is left out."""
+    return _PASSWORD_PARAMETER.sub(r"\1***", _ACCOUNT.sub(r"\1:***@", text))
+
+
 def _problem_with(word: str | None, url: str) -> str:
     if url == "":
         return "it is empty"
@@ -141,24 +159,79 @@ def sqlite_file(path: Path, origin: str) -> Database:
 
 _HOST: Final = r"(?:\[[^\]@/?]*\]|[^][:,@/?]*)(?::\d*)?"
 _POSTGRESQL: Final = re.compile(
-    rf"(?:(?P<user>[^:@/?]*)(?P<password>:[^:@/?]*)?@)?(?P<place>{_HOST}(?:,{_HOST})*(?:/[^@?]*)?)(?P<query>\?[^@]*)?",
+    rf"(?:(?P<user>[^:@/?]*)(?P<password>:[^@/?]*)?@)?(?P<place>{_HOST}(?:,{_HOST})*(?:/[^@?]*)?)(?:\?(?P<query>[^@]*))?",
     re.ASCII,
 )
+_UNCLEAR: Final = (
+    "its parts cannot be told apart. In a user name, a password or a parameter write @ as %40, / as %2F and ? as %3F; "
+    "in a user name : as %3A; a port is a number"
+)
+_BROKEN_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 _SECRET_PARAMETER: Final = re.compile("passw|pwd|secret|token", re.IGNORECASE)
+# One slash alone is left where a URL was taken for a path. What a SQLite URL has before an @ is one.
+_ACCOUNT: Final = re.compile(r"(\b(?!sqlite)[\w+]+:/+[^\s:@/]*):\S*@")
+_PASSWORD_PARAMETER: Final = re.compile(r"([?&]\w*(?:passw|pwd|secret|token)\w*=)[^\s'\")]*", re.IGNORECASE)
+_SHOWN_PARAMETERS: Final = frozenset(
+    ("host", "hostaddr", "port", "dbname", "user", "service", "sslmode", "target_session_attrs", "application_name")
+)
 
 
 def _postgresql(rest: str, origin: str) -> Database:
+    # The driver refuses a blank, and a control character has no place in a message.
+    rest = "".join(each if each.isprintable() and each != " " else quote(each) for each in rest)
+    problem = _problem_with_escapes(rest)
     match = _POSTGRESQL.fullmatch(rest)
-    if match is None:
+    if match is None or problem is not None:
         # What cannot be taken apart with certainty cannot be shown without its password either.
-        problem = "its parts cannot be told apart; in a user name, a password or a parameter write : as %3A, "
-        raise _unusable(origin, problem + "@ as %40, / as %2F and ? as %3F")
-    user = "" if match["user"] is None else f"{match['user']}{':***' if match['password'] is not None else ''}@"
-    parameters = "&".join(_masked(pair) for pair in (match["query"] or "").split("&"))
-    shown = f"postgresql://{user}{match['place']}{parameters}"
-    return Database(Secret(f"postgresql://{rest}", shown), Scheme.POSTGRESQL, None, origin)
+        raise _unusable(origin, problem or _UNCLEAR)
+    parameters = _parameters(match["query"] or "", origin)
+    user, password, place = match["user"], match["password"] or "", match["place"]
+    # The driver allows one = in a parameter; options=-csearch_path=x has two.
+    query = _joined([f"{key}={value.replace('=', '%3D')}" for key, value in parameters.items()])
+    url = f"postgresql://{'' if user is None else f'{user}{password}@'}{place}{query}"
+    shown_user = "" if user is None else f"{user}{password and ':***'}@"
+    shown = f"postgresql://{shown_user}{place}{_joined(_shown(parameters))}"
+    return Database(Secret(url, shown), Scheme.POSTGRESQL, None, origin)
 
 
-def _masked(pair: str) -> str:
-    key, separator, _ = pair.partition("=")
-    return f"{key}=***" if separator and _SECRET_PARAMETER.search(unquote(key)) else pair
+def _problem_with_escapes(rest: str) -> str | None:
+    if _BROKEN_ESCAPE.search(rest):
+        return "a % that stands for itself is written %25"
+    try:
+        text = unquote(rest, errors="strict")
+    except UnicodeDecodeError:
+        return "its percent-escapes are not UTF-8"
+    return "it holds %00, which PostgreSQL cannot take" if "\0" in text else None
+
+
+def _parameters(query: str, origin: str) -> dict[str, str]:
+    """The values by key, both as they stand in the URL."""
+    found: dict[str, str] = {}
+    for pair in filter(None, query.split("&")):
+        key, separator, value = pair.partition("=")
+        if not separator:
+            # Not named: it may be the rest of a password.
+            raise _unusable(origin, "one of its parameters is not name=value; a & in a value is written %26")
+        if key in found:
+            name = key if key in _SHOWN_PARAMETERS else "of one name"
+            several = "; several hosts are written host1:5432,host2:5432/database_name" if key == "host" else ""
+            raise _unusable(origin, f"it has two parameters {name}{several}")
+        found[key] = value
+    return found
+
+
+def _shown(parameters: Mapping[str, str]) -> Iterator[str]:
+    is_near_secret = False
+    for key, value in parameters.items():
+        name = unquote(key)
+        if name in _SHOWN_PARAMETERS:
+            yield f"{key}={value}"
+        else:
+            # A name that comes after a password may be the rest of one with an & in it.
+            yield "***" if is_near_secret or not name.isidentifier() else f"{key}=***"
+        is_near_secret = is_near_secret or _SECRET_PARAMETER.search(name) is not None
+
+
+def _joined(parameters: Iterable[str]) -> str:
+    query = "&".join(parameters)
+    return query and f"?{query}"

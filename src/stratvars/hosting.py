@@ -7,11 +7,11 @@ import sys
 import threading
 import uuid
 
-from stratvars.database import Database
+from stratvars.database import Database, Secret
 from stratvars.store.opening import open_store
 from stratvars.writer import Writer
 
-_writers: dict[str, tuple[Writer, int]] = {}
+_writers: dict[Secret | str, tuple[Writer, int]] = {}
 _guard = threading.Lock()
 _inherited: list[Writer] = []
 """Those of the process that forked this one. Kept, or their end would close connections that it goes on using."""
@@ -22,7 +22,7 @@ def borrow_writer(database: Database) -> Writer:
 
     A memory store belongs to its one user, so that two backtests never meet.
     """
-    key = uuid.uuid4().hex if database.scheme == "memory" else database.url.reveal()
+    key = uuid.uuid4().hex if database.scheme == "memory" else database.url
     with _guard:
         writer, users = _writers.get(key) or (Writer(open_store(database)), 0)
         _writers[key] = (writer, users + 1)

@@ -23,6 +23,7 @@ START_TIMEOUT_VARIABLE: Final = "STRATVARS_START_TIMEOUT"
 START_TIMEOUT: Final = 30.0
 """Seconds for which a start asks a database again that cannot be used."""
 DEFAULT_FILE: Final = "stratvars.db"
+DEFAULT_ORIGIN: Final = "default"
 
 
 def resolve(url: str | None = None, *, folder: Path | None = None) -> Database:
@@ -48,7 +49,7 @@ def _resolve(url: str | None, folder: Path) -> Database:
     found = _look_up(DATABASE_VARIABLE, folder)
     if found is not None:
         return understand(*found, folder)
-    return sqlite_file(folder / DEFAULT_FILE, "default")
+    return sqlite_file(folder / DEFAULT_FILE, DEFAULT_ORIGIN)
 
 
 def strategy_name(argument: str | None, class_name: str, *, folder: Path | None = None) -> str:

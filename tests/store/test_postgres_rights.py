@@ -40,7 +40,7 @@ def test_a_role_that_may_only_read_sees_the_states(store: PostgresStore, guest: 
     with closing(PostgresRecords(resolve(guest))) as records:
         with pytest.raises(RefusedError, match="permission denied for table vars_backup"):
             records.strategies(TABLE)
-        admin.execute("GRANT SELECT ON vars_backup, vars_backup_writers TO guest")
+        admin.execute("GRANT SELECT ON vars_backup, vars_backup_writers, vars_backup_history TO guest")
         [stored] = records.strategies(TABLE)
         assert (stored.variables, stored.foreign, stored.revision) == ('{"n":1}', False, 1)
         assert records.current(TABLE, "bot") is not None
@@ -70,19 +70,12 @@ def test_a_host_that_is_not_there_is_trouble(host: str) -> None:
     url = f"postgresql://me:{CANARY}@{host}/db"
     with closing(store_at(url)) as store, pytest.raises(UnavailableError, match="DB_CONNECTION_STR") as raised:
         store.prepare(TABLE)
-    assert type(raised.value) is UnavailableError
+    assert not isinstance(raised.value, RefusedError)
     assert CANARY not in said(raised.value)
-
-
-def test_a_url_that_the_client_does_not_know_is_refused_without_its_password() -> None:
-    with closing(store_at(f"postgresql://me:{CANARY}@h/db?colour=red")) as store:
-        with pytest.raises(RefusedError, match="parameter") as raised:
-            store.prepare(TABLE)
-        assert CANARY not in said(raised.value)
 
 
 def test_a_role_without_a_free_connection_is_trouble_that_may_end(guest: str, admin: psycopg.Connection) -> None:
     admin.execute("ALTER ROLE guest CONNECTION LIMIT 0")
     with closing(store_at(guest)) as store, pytest.raises(UnavailableError, match="no connection left") as raised:
         store.prepare(TABLE)
-    assert type(raised.value) is UnavailableError
+    assert not isinstance(raised.value, RefusedError)

@@ -24,9 +24,14 @@ _OURS = tuple(str(folder) + os.sep for folder in (Path(__file__).parents[1], Pat
 
 
 def tell(sentence: str) -> None:
-    """Talk to the user: one line on stderr, with control characters escaped."""
+    """Talk to the user: one line on stderr, with control characters escaped and no password.
+
+    A URL that is given where something else belongs is named in the sentence about that.
+    """
+    from stratvars.database import without_passwords  # only when there is something to say
+
     if sys.stderr is not None:
-        print(one_line(sentence), file=sys.stderr)  # noqa: T201 - the command line talks here
+        print(one_line(without_passwords(sentence)), file=sys.stderr)  # noqa: T201 - the command line talks here
 
 
 def exit_code_of(command: Callable[[], object]) -> int:

@@ -119,7 +119,7 @@ def _header(stored: Stored) -> str:
 
 
 def _row(stored: Stored) -> tuple[str, ...]:
-    size = _size(len(stored.variables.encode()))
+    size = _size(len(stored.variables.encode(errors="surrogateescape")))
     return stored.strategy, str(stored.revision), _when(stored), _why(stored), _count(stored), size
 
 

@@ -51,7 +51,7 @@ def print_exactly(text: str) -> None:
     """Print the text in UTF-8, whatever the terminal or the pipe is set to, and a newline."""
     with _stdout():
         sys.stdout.flush()
-        sys.stdout.buffer.write(text.encode() + b"\n")
+        sys.stdout.buffer.write(text.encode(errors="surrogateescape") + b"\n")
 
 
 @contextmanager

@@ -2,29 +2,42 @@
 
 A lost packet leaves the driver waiting for ever: keepalives do not help while an answer is awaited, and
 ``tcp_user_timeout`` only on Linux and only when the packets themselves are not acknowledged. So each wait
-for the server has a limit of our own on how long it may be silent.
+for the server has a limit of our own on how long it may be silent. Past it the server is asked to stop what it does
+for us: one that stops is alive and held up by somebody (a statement takes the locks of its tables before its own
+``lock_timeout`` holds), and the connection is used further; one that does not is given up.
 """
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import suppress
 from typing import Any
+from urllib.parse import unquote
 
 import psycopg
 from psycopg import capabilities
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import Conninfo
 from psycopg.waiting import Ready
 
-from stratvars.database import Database
-from stratvars.store.postgres.explain import Place, SilenceError, explain_connect, explain_url
+from stratvars.database import Database, Secret
+from stratvars.store.postgres.explain import (
+    HeldUpError,
+    Place,
+    SilenceError,
+    explain_connect,
+    explain_host,
+    explain_url,
+)
 
 SILENCE = 5.0
-"""Seconds without a byte from the server, or room for one to it, after which a connection is given up."""
-_CANCEL = 1.0
+"""Seconds without a byte from the server, or room for one to it, after which it is asked to stop."""
+CANCEL = 1.0
+"""Seconds that it has for that, and as many for saying so, before the connection is given up."""
 _DEFAULTS = {
-    "application_name": "stratvars",
+    "fallback_application_name": "stratvars",
     "connect_timeout": 5,
     "keepalives": 1,
     "keepalives_idle": 10,
@@ -32,32 +45,54 @@ _DEFAULTS = {
     "keepalives_count": 3,
     "tcp_user_timeout": 2000,
 }
+_VARIABLES = {"connect_timeout": "PGCONNECT_TIMEOUT", "target_session_attrs": "PGTARGETSESSIONATTRS"}
 
 
 class WatchedConnection(psycopg.Connection[tuple[Any, ...]]):
-    """A connection whose every wait ends with ``SilenceError`` when nothing moves for ``SILENCE`` seconds."""
+    """A connection that waits for the server ``SILENCE`` seconds and a little more, and not for ever.
+
+    Past that a statement ends with ``HeldUpError`` when the server stopped it, else with ``SilenceError``.
+    """
 
     # The arguments after the first differ between versions of the driver.
     def wait(self, gen: Generator[Any, Any, Any], *args: Any, **kwargs: Any) -> Any:
         """See ``psycopg.Connection.wait``."""
-        return super().wait(_watched(gen), *args, **kwargs)
+        return super().wait(self._watched(gen), *args, **kwargs)
 
+    def _watched(self, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        """The driver's generator, looked at each time its loop wakes up."""
+        give_up = time.monotonic() + SILENCE
+        is_stopped = False
+        ready = None
+        while True:
+            try:
+                wanted = generator.send(ready)
+            except StopIteration as end:
+                return end.value
+            except psycopg.errors.QueryCanceled:
+                if is_stopped:
+                    raise HeldUpError("held up") from None
+                raise
+            ready = yield wanted
+            now = time.monotonic()
+            if ready != Ready.NONE:
+                give_up = now + SILENCE
+            elif now > give_up:
+                if is_stopped or not self._stop():
+                    raise SilenceError("silence")
+                # Waiting backends must not pile up: a new connection is only made when this one's has had its time.
+                is_stopped, give_up = True, time.monotonic() + CANCEL
 
-def _watched(generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-    """The driver's generator, looked at each time its loop wakes up."""
-    heard = time.monotonic()
-    ready = None
-    while True:
+    def _stop(self) -> bool:
+        """Ask the server to stop what it does for us; False when the question did not reach it."""
+        # An older libpq can only cancel in a call that may hang itself.
+        if not capabilities.has_cancel_safe():
+            return False
         try:
-            wanted = generator.send(ready)
-        except StopIteration as end:
-            return end.value
-        ready = yield wanted
-        now = time.monotonic()
-        if ready != Ready.NONE:
-            heard = now
-        elif now - heard > SILENCE:
-            raise SilenceError("silence")
+            self.cancel_safe(timeout=CANCEL)
+        except psycopg.Error:
+            return False
+        return True
 
 
 class Connector:
@@ -65,7 +100,6 @@ class Connector:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._parameters: dict[str, Any] = {}
         self.place = Place("", "", "", "")
 
     def open(self, *, prepared: bool) -> WatchedConnection:
@@ -75,33 +109,35 @@ class Connector:
             UnavailableError: the server cannot be reached, or has no room.
             RefusedError: it does not let us in, or the URL cannot be read.
         """
-        if not self._parameters:
-            self._understand()
         threshold = 5 if prepared else None
         try:
-            return WatchedConnection.connect("", autocommit=True, prepare_threshold=threshold, **self._parameters)
+            connection = WatchedConnection.connect(
+                "", autocommit=True, prepare_threshold=threshold, **self._understand()
+            )
+            # Of several hosts the one that was taken, and what a service stood for.
+            self.place = _place_of(connection)
         except psycopg.Error as error:
             problem = explain_connect(error, self.place)
+        except UnicodeError:  # from looking up a host whose name cannot be one
+            problem = explain_host(self.place)
+        else:
+            return connection
         raise problem  # outside of the block: the driver's error must not hang on it
 
-    def _understand(self) -> None:
+    def _understand(self) -> dict[str, Any]:
+        """What the driver is given: never kept, for it holds the password."""
         parameters = _parse(self._database.url.reveal())
         if parameters is None:
-            raise explain_url(str(self._database))
-        # The texts of users are Unicode, whatever the environment says of this side's encoding.
-        self._parameters = {**_DEFAULTS, **parameters, "client_encoding": "UTF8"}
-        if "," in str(parameters.get("host", "")):
-            self._parameters.setdefault("target_session_attrs", "primary")
+            raise explain_url(str(self._database), _unknown_parameter(self._database.url))
         self.place = _place(parameters)
-
-
-def give_up(connection: WatchedConnection) -> None:
-    """Ask the server to stop what it does for us, once, and close: retries must not pile up waiting backends."""
-    # An older libpq can only cancel in a call that may hang itself.
-    if capabilities.has_cancel_safe():
-        with suppress(psycopg.Error):
-            connection.cancel_safe(timeout=_CANCEL)
-    close(connection)
+        ours = dict(_DEFAULTS)
+        # Which of several takes writes changes with a failover.
+        if "," in self.place.host:
+            ours["target_session_attrs"] = "primary"
+        # The client reads these two where nothing is given, and what the user says goes first.
+        ours = {key: value for key, value in ours.items() if _VARIABLES.get(key, "") not in os.environ}
+        # The texts of users are Unicode, whatever the environment says of this side's encoding.
+        return {**ours, **parameters, "client_encoding": "UTF8"}
 
 
 def close(connection: WatchedConnection) -> None:
@@ -110,14 +146,34 @@ def close(connection: WatchedConnection) -> None:
         connection.close()
 
 
-def _parse(url: str) -> dict[str, Any] | None:
+def _parse(url: str) -> dict[str, str] | None:
     try:
-        return dict(conninfo_to_dict(url))
+        return {key: str(value) for key, value in conninfo_to_dict(url).items()}
     except psycopg.Error:
         return None
 
 
-def _place(parameters: dict[str, Any]) -> Place:
-    user = str(parameters.get("user", ""))
-    host = str(parameters.get("host") or parameters.get("hostaddr") or "the local socket")
-    return Place(host, str(parameters.get("port", "5432")), str(parameters.get("dbname", user)), user)
+def _unknown_parameter(url: Secret) -> str:
+    """The name of the first parameter that the driver does not take; empty where the name is not shown either."""
+    given, shown = (text.partition("?")[2].split("&") for text in (url.reveal(), url.shown))
+    refused = [name for pair, name in zip(given, shown, strict=True) if _parse(f"postgresql:///?{pair}") is None]
+    name, separator, _ = refused[0].partition("=") if refused else ("", "", "")
+    return unquote(name) if separator else ""
+
+
+def _place(given: Mapping[str, str]) -> Place:
+    """Where the driver will look: what the URL leaves out is in the environment, or in the file of services."""
+    if "service" in given:
+        known, otherwise = dict(given), f"the service {given['service']}"
+    else:
+        defaults = {option.keyword.decode(): option.val for option in Conninfo.get_defaults() if option.val is not None}
+        known = {**{key: value.decode(errors="replace") for key, value in defaults.items()}, **given}
+        otherwise = "the local socket"
+    host = known.get("host") or known.get("hostaddr") or otherwise
+    user = known.get("user", "?")
+    return Place(host, known.get("port", "?"), known.get("dbname", user), user)
+
+
+def _place_of(connection: WatchedConnection) -> Place:
+    info = connection.info
+    return Place(info.host, str(info.port), info.dbname, info.user)

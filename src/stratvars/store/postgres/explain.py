@@ -12,7 +12,7 @@ from typing import Final
 
 import psycopg
 
-from stratvars.errors import RefusedError, UnavailableError
+from stratvars.errors import RefusedError, UnavailableError, UnreachableError
 
 SETTING: Final = "DB_CONNECTION_STR"
 
@@ -31,7 +31,11 @@ class Place:
 
 
 class SilenceError(psycopg.OperationalError):
-    """The server said nothing for too long."""
+    """The server said nothing for too long, and did not stop when it was asked to."""
+
+
+class HeldUpError(psycopg.OperationalError):
+    """The server did not come to an end, and stopped when it was asked to."""
 
 
 class MissingTableError(RefusedError):
@@ -46,13 +50,15 @@ _TROUBLE: Final = {
     "57P02": "crashed and restarts",
     "57P03": "is starting up or shutting down",
     "57014": "cancelled the statement (an administrator, or statement_timeout)",
-    "55P03": "did not give the lock in time: another program holds the strategy's row",
+    "55P03": "did not give the lock in time: another program holds the strategy's row, or a table",
     "40001": "could not put the statement in an order with others, several times",
     "40P01": "broke a deadlock with another program, several times",
     "25006": "is a standby and takes no writes; it is tried again. Name the primary in " + SETTING,
     "0A000": "is a standby, or its tables were just altered; it is tried again. Name the primary in " + SETTING,
     "08001": "has a host name that is not known; correct it in " + SETTING + ", or repair the network",
 }
+_UNREACHABLE: Final = {"53300", "57P01", "57P02", "57P03", "08001"}
+"""States that are so for whoever asks, whatever is asked."""
 _REFUSED: Final = {
     "28P01": "says that the password or the user name is wrong; correct it in " + SETTING,
     "28000": "does not let this user in from here; create the role, or add a line to its pg_hba.conf, or correct "
@@ -70,7 +76,8 @@ _NAMING: Final = {
 }
 """States whose text names objects alone, with the remedy."""
 
-# At a connect libpq gives a text and no SQLSTATE. Each pattern belongs to the state it stands for.
+# At a connect libpq keeps the SQLSTATE to itself and gives a text, in the server's language (lc_messages). Each pattern
+# belongs to the state it stands for; in another language less is told, and a start asks again for its time.
 _CONNECT: Final = [
     (re.compile(r"password authentication failed|no password supplied|authentication failed"), "28P01"),
     (re.compile(r"no pg_hba\.conf entry|pg_hba\.conf rejects|is not permitted to log in"), "28000"),
@@ -83,28 +90,54 @@ _CONNECT: Final = [
     (re.compile(r"session is read-only|in recovery|in hot standby|not in hot standby"), "25006"),
 ]
 
+# What the client itself finds wrong, before the server is asked or after it was heard.
+_ENCRYPTION: Final = [
+    (
+        re.compile(r"server does not support SSL"),
+        "offers no encryption, and sslmode demands it; turn it on in the server, or take sslmode out of " + SETTING,
+    ),
+    (
+        # With a blank in each: a host may be called certificate.
+        re.compile(r"certificate (?:file|verify|present|does not|could not|for )|private key file|weak sslmode"),
+        "does not pass the check of certificates that sslmode demands; correct sslmode or sslrootcert in " + SETTING,
+    ),
+]
+_BAD_VALUE: Final = re.compile(
+    r"invalid \"?(\w+)\"? value: |invalid integer value .* for connection option \"(\w+)\"|invalid (port) number"
+    r"|bad value for (connect_timeout)|could not match \d+ (port) numbers|(service) (?:\"[^\"]*\" not found|file)"
+)
+
 
 def explain(error: psycopg.Error, place: Place) -> UnavailableError:
     """The error as one of ours. Raise it outside of the ``except`` block, so that it drags no driver's text along."""
     state = error.sqlstate
     if isinstance(error, SilenceError):
-        return UnavailableError(f"{place} is silent; its network or the server hangs")
+        return UnreachableError(f"{place} is silent; its network or the server hangs")
+    if isinstance(error, HeldUpError):
+        return UnavailableError(
+            f"{place} did not end a statement for long; another program holds a table (LOCK TABLE, ALTER TABLE, "
+            "VACUUM FULL), or the server has too much to do"
+        )
     if state is None:
-        return UnavailableError(f"{place}: the connection was lost")
+        return UnreachableError(f"{place}: the connection was lost")
     if state == "42P01":
         return MissingTableError(f"{place}: a table is gone; start the strategy again, which makes it anew")
     if state in _NAMING:
-        return RefusedError(f"{place}: {error.diag.message_primary}. {_NAMING[state]}")
+        # With a context it comes from a trigger or a function, which may say anything, the row's values too.
+        said = f": {error.diag.message_primary}" if error.diag.context is None else " refused a statement"
+        return RefusedError(f"{place}{said}. {_NAMING[state]}")
     return _explain_state(state, place)
 
 
 def _explain_state(state: str, place: Place) -> UnavailableError:
+    if state in _UNREACHABLE:
+        return UnreachableError(f"{place} {_TROUBLE[state]}")
     if state in _TROUBLE:
         return UnavailableError(f"{place} {_TROUBLE[state]}")
     if state in _REFUSED:
         return RefusedError(f"{place} {_REFUSED[state]}")
     if state[:2] in _TROUBLE_CLASSES:
-        return UnavailableError(f"{place} is in trouble (SQLSTATE {state})")
+        return UnavailableError(f"{place} is in trouble (SQLSTATE {state}); its log says why")
     return RefusedError(f"{place} refused a statement (SQLSTATE {state}); its log says why")
 
 
@@ -114,13 +147,31 @@ def explain_connect(error: psycopg.Error, place: Place) -> UnavailableError:
     state = error.sqlstate or next((state for pattern, state in _CONNECT if pattern.search(text)), None)
     if state is not None:
         return _explain_state(state, place)
-    if "FATAL:" in text:
+    for pattern, sentence in _ENCRYPTION:
+        if pattern.search(text):
+            return RefusedError(f"{place} {sentence}")
+    bad_value = _BAD_VALUE.search(text)
+    if bad_value is not None:
+        name = next(filter(None, bad_value.groups()))
+        return RefusedError(f"{place}: the client does not take the value of {name}; correct it in {SETTING}")
+    if "FATAL:" in text or _was_asked_for_password(error):
         return UnavailableError(f"{place} answered and did not let us in; its log says why. Look at {SETTING}")
-    return UnavailableError(f"{place} cannot be reached; start the server, or correct {SETTING}")
+    return UnreachableError(f"{place} cannot be reached; start the server, or correct {SETTING}")
 
 
-def explain_url(place: str) -> RefusedError:
-    """The driver cannot read the URL."""
-    return RefusedError(
-        f"the URL in {SETTING} ({place}) has a parameter or an escape that the client does not know; correct it"
-    )
+def _was_asked_for_password(error: psycopg.Error) -> bool:
+    """Whether it talked to a server, in whatever language that then refused."""
+    return error.pgconn is not None and error.pgconn.used_password
+
+
+def explain_host(place: Place) -> UnavailableError:
+    """A name that no name server could know."""
+    return _explain_state("08001", place)
+
+
+def explain_url(place: str, name: str = "") -> RefusedError:
+    """The driver cannot read the URL; ``name`` is that of the parameter it does not take, empty if unknown."""
+    what = f"the parameter {name}" if name else "a parameter"
+    # The name that asyncpg has for it.
+    hint = ", or ask for encryption with sslmode=require" if name == "ssl" else ""
+    return RefusedError(f"the URL in {SETTING} ({place}) has {what} that the client does not know; remove it{hint}")

@@ -33,6 +33,7 @@ def open_writer(path: Path, patience: float) -> sqlite3.Connection:
     is_new = not path.exists()
     try:
         connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+        connection.text_factory = _text
     except sqlite3.Error as error:
         raise explain(error, path) from error
     try:
@@ -89,6 +90,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
 def _open_reader(path: Path, how: str) -> sqlite3.Connection:
     url = f"file:{quote(str(path))}?{how}"
     connection = sqlite3.connect(url, uri=True, isolation_level=None, check_same_thread=False)
+    connection.text_factory = _text
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except BaseException:
@@ -121,7 +123,17 @@ def explain(error: sqlite3.Error, path: Path, verb: str = "write") -> Unavailabl
     if code in _DENIED:
         cannot = "written" if verb == "write" else "read"
         return RefusedError(f"{path} cannot be {cannot} ({error}): {_why_not(path, verb)}, or {_ELSEWHERE}")
+    if getattr(error, "sqlite_errorname", "") == "SQLITE_CONSTRAINT_TRIGGER":  # its author's text, and from the row
+        return RefusedError(f"{path}: a trigger in it refuses what is written; remove the trigger, or {_ELSEWHERE}")
     return RefusedError(f"{path}: {error}")
+
+
+def _text(found: bytes) -> str:
+    """A text of the file. One that is not UTF-8 is kept byte for byte, for the codec to refuse.
+
+    The driver's own refusal quotes it whole.
+    """
+    return found.decode(errors="surrogateescape")
 
 
 def _code(error: sqlite3.Error) -> int:
