@@ -58,6 +58,7 @@ class Session:
         self._lock = lock_of(variables)
         self._held_back: set[str] = set()
         self._process = os.getpid()
+        self._overdue = 0
         self._ending = threading.Lock()
         self._last: Left | None = None
         self.has_retired = False
@@ -91,7 +92,7 @@ class Session:
         """See ``Backup.keep``."""
         left = self.leave_quietly(reason, complete=complete)
         if left is not None:
-            self._writer.wait(self._lane, left.ticket, self.patience)
+            self._note(left.ticket, self._writer.wait(self._lane, left.ticket, self.patience))
         self.check_fence()
 
     async def akeep(self, reason: Reason, *, complete: bool) -> None:
@@ -100,7 +101,7 @@ class Session:
 
         left = self.leave_quietly(reason, complete=complete)
         if left is not None:
-            await settled(self._writer, self._lane, left.ticket, self.patience)
+            self._note(left.ticket, await settled(self._writer, self._lane, left.ticket, self.patience))
         self.check_fence()
 
     def leave_quietly(self, reason: Reason, *, complete: bool) -> Left | None:
@@ -117,7 +118,13 @@ class Session:
 
         In trouble that is known already there is nothing to wait for: the iterations keep their pace.
         """
-        return DEADLINE if self._lane.trouble_since is None else 0.0
+        is_known = self._lane.trouble_since is not None or self._lane.done < self._overdue
+        return 0.0 if is_known else DEADLINE
+
+    def _note(self, ticket: int, is_durable: bool) -> None:
+        """A state that was waited for in vain: until it is durable no other is waited for."""
+        if not is_durable:
+            self._overdue = ticket
 
     def wait(self, left: Left, timeout: float) -> None:
         """Wait until a state is durable.
@@ -154,7 +161,7 @@ class Session:
         except Exception:
             self.retire(deadline)
             raise
-        self.retire(deadline)
+        self.retire(max(deadline, time.monotonic() + _LEAST))  # a database that answers does so at once
 
     def retire(self, deadline: float) -> None:
         """Give the strategy and the writer up, until ``deadline`` by the monotonic clock; a second time does nothing.
@@ -164,8 +171,8 @@ class Session:
         with self._ending:
             is_first, self.has_retired = not self.has_retired, True
         if is_first:
-            self._writer.retire(self._lane, max(deadline - time.monotonic(), _LEAST))
-            give_back_writer(self._writer, max(deadline - time.monotonic(), _LEAST))
+            self._writer.retire(self._lane, max(deadline - time.monotonic(), 0.0))
+            give_back_writer(self._writer, max(deadline - time.monotonic(), 0.0))
 
     def check_fence(self) -> None:
         """Raise ``FencedError`` when another process took the strategy over."""

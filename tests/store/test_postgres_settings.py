@@ -58,6 +58,11 @@ def test_a_role_that_reads_by_default_can_still_save(pg_url: str, admin: psycopg
         store.prepare(TABLE)
         claim = acquired(store)
         assert [store.save([nth(claim, number)]) for number in (1, 2)] == [[Saved(1)], [Saved(2)]]
+        assert store._session.begins_writes
+        admin.execute("ALTER ROLE postgres RESET default_transaction_read_only")
+        store.close()
+        assert store.save([nth(claim, 3)]) == [Saved(3)]
+        assert not store._session.begins_writes, "on a new connection it is found out anew"
 
 
 def test_a_role_that_is_repeatable_read_by_default_can_still_save_beside_another(

@@ -13,12 +13,15 @@ from postgres.proxy import Proxy
 from postgres.servers import Server
 from postgres.stores import CANARY, acquired, history, nth, rows, said, store_at, waits
 from postgres.waiting import eventually
-from stratvars.errors import UnavailableError
+from stratvars.errors import RefusedError, UnavailableError, UnreachableError
 from stratvars.revision import Claim, Saved, WentBack
 from stratvars.store.postgres import connect
+from stratvars.store.postgres.explain import Place, explain_connect
 from stratvars.store.postgres.statements import ddl
 from stratvars.store.postgres.store import PostgresStore
 from stratvars.testing import TABLE, revision_of
+
+END = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'stratvars'"
 
 
 @pytest.mark.parametrize("before", [0, 20])  # from the sixth on it is prepared, later the server keeps one plan
@@ -67,9 +70,8 @@ def test_a_server_that_is_down_is_trouble_and_is_used_again_when_it_is_back(
     assert store.save([nth(claim, 1)]) == [Saved(1)]
     pg.kill_hard()
     for _ in range(2):
-        with pytest.raises(UnavailableError) as raised:
+        with pytest.raises(UnreachableError):
             store.save([nth(claim, 2)])
-        assert type(raised.value) is UnavailableError
     pg.start()
     assert store.save([nth(claim, 2)]) == [Saved(2)]
 
@@ -99,16 +101,55 @@ def test_batches_that_name_the_same_strategies_in_another_order_do_not_wait_for_
     assert stored.revision == 59
 
 
-def test_a_connection_ended_by_the_server_costs_one_save_at_most(
+def test_a_connection_that_was_ended_meanwhile_is_made_anew_within_the_save(
     store: PostgresStore, admin: psycopg.Connection
 ) -> None:
     claim = acquired(store)
+    for number in range(1, 4):
+        assert store.save([nth(claim, number)]) == [Saved(number)]
+        admin.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'stratvars'"
+        )
+    assert history(admin) == [1, 2, 3]
+
+
+def test_a_server_that_ends_each_connection_is_asked_twice_and_not_for_ever(
+    store: PostgresStore, admin: psycopg.Connection
+) -> None:
+    claim = acquired(store)
+    admin.execute("CREATE SEQUENCE asked")  # no rollback takes back what it counts
+    admin.execute(
+        "CREATE FUNCTION hang_up() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM nextval(''asked''); "
+        "PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(5); RETURN NEW; END'"
+    )
+    admin.execute("CREATE TRIGGER hang_up BEFORE INSERT ON vars_backup FOR EACH ROW EXECUTE FUNCTION hang_up()")
+    with pytest.raises(UnreachableError, match="was shut down"):
+        store.save([nth(claim, 1)])
+    assert rows(admin, "SELECT last_value FROM asked") == [(2,)]
+    admin.execute("DROP FUNCTION hang_up CASCADE")
     assert store.save([nth(claim, 1)]) == [Saved(1)]
-    admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'stratvars'")
-    with pytest.raises(UnavailableError):
-        store.save([nth(claim, 2)])
-    assert store.save([nth(claim, 2)]) == [Saved(2)]
-    assert history(admin) == [1, 2]
+
+
+@pytest.mark.parametrize("before", [0, 20])
+def test_a_save_that_waits_for_a_table_is_stopped_at_the_server_and_its_connection_used_further(
+    store: PostgresStore, pg_url: str, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch, before: int
+) -> None:
+    # The locks of tables are taken before the statement runs that says how long to wait for a lock.
+    monkeypatch.setattr(connect, "SILENCE", 0.5)
+    claim = acquired(store)
+    for number in range(1, before + 1):
+        store.save([nth(claim, number)])
+    backends = "SELECT pid FROM pg_stat_activity WHERE application_name = 'stratvars'"
+    [mine] = rows(admin, backends)
+    with psycopg.connect(pg_url) as other:
+        other.execute("LOCK TABLE vars_backup_history IN ACCESS EXCLUSIVE MODE")
+        for _ in range(3):
+            with pytest.raises(UnavailableError, match="another program holds a table") as raised:
+                store.save([nth(claim, before + 1)])
+            assert not isinstance(raised.value, UnreachableError), "other tables can still be written"
+            assert rows(admin, backends) == [mine]
+            assert waits(admin, 0)
+    assert store.save([nth(claim, before + 1)]) == [Saved(before + 1)]
 
 
 def test_a_silent_network_is_given_up_and_used_again_when_it_is_back(
@@ -120,7 +161,7 @@ def test_a_silent_network_is_given_up_and_used_again_when_it_is_back(
         claim = acquired(store)
         proxy.black_hole(True)
         started = time.monotonic()
-        with pytest.raises(UnavailableError, match="silent"):
+        with pytest.raises(UnreachableError, match="silent"):
             store.save([nth(claim, 1, f'"{CANARY}"')])
         assert time.monotonic() - started < 4
         proxy.black_hole(False)
@@ -138,6 +179,19 @@ def test_tables_dropped_under_a_running_bot_are_made_anew_and_noticed(
     again = store.acquire(TABLE, "bot", "me", "start-1", above=(1, 2))
     assert isinstance(again, Claim)
     assert store.save([revision_of(again, {"n": "2"})]) == [Saved(3)]
+
+
+def test_a_server_that_refuses_in_another_language_is_not_said_to_be_unreachable(pg_url: str) -> None:
+    with pytest.raises(psycopg.OperationalError) as refused:
+        psycopg.connect(pg_url, password="wrong")
+    place = Place("db", "5432", "main", "trader")
+    assert isinstance(explain_connect(refused.value, place), RefusedError)
+    # What a server with lc_messages = ru_RU says; of the error itself nothing else is left than that it was asked for a
+    # password.
+    text = 'connection failed: ВАЖНО:  пользователь "trader" не прошёл проверку подлинности (по паролю)'
+    told = explain_connect(psycopg.OperationalError(text, pgconn=refused.value.pgconn), place)
+    assert "answered and did not let us in" in str(told)
+    assert not isinstance(told, UnreachableError)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from psycopg.pq import TransactionStatus
 
 from stratvars.database import Database
 from stratvars.errors import UnavailableError
-from stratvars.store.postgres.connect import Connector, WatchedConnection, close, give_up
+from stratvars.store.postgres.connect import Connector, WatchedConnection, close
 from stratvars.store.postgres.explain import Place, SilenceError, explain
 
 _Result = TypeVar("_Result")
@@ -24,7 +24,7 @@ _TRIES = 5
 _ORDER = {"40001", "40P01"}
 _POOLER = {"42P05", "26000"}
 _READ_ONLY = "25006"
-_STALE = "0A000"
+_ELSEWHERE = {_READ_ONLY, "0A000"}
 
 
 class Session:
@@ -52,12 +52,13 @@ class Session:
         problem: UnavailableError | None = None
         with self._mutex:
             for _ in range(_TRIES):
+                is_used = self._connection is not None
                 connection = self._open()
                 try:
                     return work(connection)
                 except psycopg.Error as error:
                     problem = explain(error, self.place)
-                    again = self._helps_again(connection, error)
+                    again = self._helps_again(connection, error, is_used)
                 finally:
                     self._leave(connection)
                 if not again:
@@ -75,6 +76,7 @@ class Session:
     def _open(self) -> WatchedConnection:
         if self._connection is None:
             self._connection = self._connector.open(prepared=self._prepared)
+            self.begins_writes = False
         return self._connection
 
     def _leave(self, connection: WatchedConnection) -> None:
@@ -83,21 +85,24 @@ class Session:
             self._connection = None
             close(connection)
 
-    def _helps_again(self, connection: WatchedConnection, error: psycopg.Error) -> bool:
+    def _helps_again(self, connection: WatchedConnection, error: psycopg.Error, is_used: bool) -> bool:
         if isinstance(error, SilenceError):
-            give_up(connection)
+            close(connection)
             return False
+        if connection.broken:
+            # One that was idle may have ended long ago, at a restart or an idle_session_timeout: no news to anybody.
+            return is_used
         if error.sqlstate in _POOLER and self._prepared:
             self._prepared = False
             close(connection)
             return True
-        if error.sqlstate == _STALE:
-            # A standby, or a prepared plan for a table that was altered: this connection would say so for ever.
-            close(connection)
-            return False
         if error.sqlstate == _READ_ONLY and not self.begins_writes and _is_primary(connection):
             self.begins_writes = True
             return True
+        if error.sqlstate in _ELSEWHERE:
+            # A standby, or a prepared plan for a table that was altered: this connection would say so for ever.
+            close(connection)
+            return is_used
         return error.sqlstate in _ORDER
 
 

@@ -26,7 +26,7 @@ _LEAST: Final = {
     ),
     "idle_session_timeout": (
         3_600_000,
-        "the connection of a strategy that sleeps longer is ended, and its next save begins with an error",
+        "the connection of a strategy that sleeps longer is ended, and its next save connects again",
     ),
 }
 """Milliseconds that a strategy needs at least of each, and what happens with less."""
