@@ -7,16 +7,16 @@ state before all of it succeeded; whatever fails, the stored bytes stay as they 
 from __future__ import annotations
 
 import logging
-import random
 import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from stratvars import codec
+from stratvars.crashes import IN_A_ROW, about_crashes
 from stratvars.database import Database
 from stratvars.errors import (
     LostRowError,
@@ -48,6 +48,7 @@ class Restored:
         values: the same, decoded.
         stored: when and why it was saved; None at a first start.
         neighbours: the other names saved in the table, looked up at a first start only.
+        notes: what there is to say of the database.
     """
 
     claim: Claim
@@ -55,6 +56,7 @@ class Restored:
     values: Mapping[str, Any]
     stored: Stored | None
     neighbours: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def restore(
@@ -81,12 +83,13 @@ def restore(
         RestoreError: the state is there and cannot be read, or is wanted and not there.
         UnavailableError: the database could not be used for ``patience`` seconds.
     """
-    asking = _Asking(patience, pause)
+    asking = Asking(patience, pause)
     # One id for all tries: one that landed, and only its answer was lost, must be known again as ours.
     start_id = uuid.uuid4().hex
-    claim = asking.until_answered(lambda: _acquire(store, table, strategy, start_id))
+    claim = asking.until_answered(lambda: become_writer(store, table, strategy, start_id))
     try:
-        return asking.until_answered(lambda: _read(store, claim, resume=resume))
+        found = asking.until_answered(lambda: _read(store, claim, resume=resume))
+        return replace(found, notes=tuple(asking.until_answered(store.notes)))
     except BaseException:
         with suppress(UnavailableError):  # what is to be seen is why the state could not be read
             store.release(claim)
@@ -120,8 +123,13 @@ def _texts(stored: Stored) -> dict[str, str]:
     return split_texts(stored.variables)
 
 
-class _Asking:
-    """Asks until there is an answer, within one time that all questions of a start share."""
+class Asking:
+    """Asks a database that cannot be used until there is an answer, within one time that all questions share.
+
+    Args:
+        patience: that time, in seconds from now on; 0 to ask once.
+        pause: waits between two tries; returns something true when it is to be given up.
+    """
 
     def __init__(self, patience: float, pause: Callable[[float], object]) -> None:
         self._patience = patience
@@ -130,6 +138,7 @@ class _Asking:
         self._is_reported = False
 
     def until_answered(self, ask: Callable[[], _Answer]) -> _Answer:
+        """The answer. Raises ``UnavailableError`` when the time is over, and at once what is refused for good."""
         while True:
             try:
                 return ask()
@@ -148,11 +157,23 @@ class _Asking:
         if not self._is_reported:
             _log.warning("The database cannot be used yet: %s. Asking again for %g s.", error, self._patience)
         self._is_reported = True
-        if self._pause(min(random.uniform(*_PAUSES), left)):  # noqa: S311  nothing secret is made of it
+        if self._pause(min(_by_chance(*_PAUSES), left)):
             raise error
 
 
-def _acquire(store: Store, table: str, strategy: str, start_id: str) -> Claim:
+def _by_chance(least: float, most: float) -> float:
+    import random  # in trouble only
+
+    return random.uniform(least, most)  # noqa: S311  nothing secret is made of it
+
+
+def become_writer(store: Store, table: str, strategy: str, start_id: str) -> Claim:
+    """Take the strategy over from nobody or from the dead; may be asked again with the same ``start_id``.
+
+    Raises:
+        OwnedError: a process that still lives runs the strategy.
+        UndecodableError: who runs it cannot be read.
+    """
     store.prepare(table)
     owner = Owner.current().to_text()
     answer = store.acquire(table, strategy, owner, start_id)
@@ -202,6 +223,10 @@ def announce(strategy: str, database: Database, found: Restored, plan: str) -> N
         text += f" ({found.stored.reason or 'by another hand'}), in {where}"
     if found.state.held_back:
         text += "; held back when saved, so older: " + ", ".join(map(repr, found.state.held_back))
+    text += "".join(f"; {note}" for note in found.notes)
+    text += plan and f"; {plan}"
+    if found.stored is not None and found.stored.crashes >= IN_A_ROW:
+        text += f"; {about_crashes(found.stored, found.claim.table, database)}"
     if sys.stderr is not None:  # a program without a console has none
-        sys.stderr.write(f"stratvars: {text}; {plan}\n" if plan else f"stratvars: {text}\n")
+        sys.stderr.write(f"stratvars: {text}\n")
         sys.stderr.flush()

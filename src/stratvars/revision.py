@@ -1,5 +1,7 @@
 """The records that travel between a strategy and a store. All are frozen; none knows a Python type of a user.
 
+The texts of variables are left out of every ``repr``: tools that report errors show the locals of each frame.
+
 A *state* is what the variables were at one moment, each as its JSON text. A *claim* says that this start of a
 strategy may write it. A *revision* is one state on its way into the store, or in it: numbered, with the reason it
 was taken and what it changed. (start id, number) names one content for ever, so a revision may be sent again.
@@ -30,6 +32,21 @@ class Reason(StrEnum):
     """An error ended the strategy."""
     ERROR = "error"
     """An error was raised; what becomes of the strategy was not decided yet, or it went on."""
+    EDIT = "edit"
+    """Somebody changed the variables with a command of this library while the strategy did not run."""
+    EXTERNAL = "external"
+    """Somebody changed the row without this library; kept, as it was found, before something else takes its place."""
+
+
+class Landmark(StrEnum):
+    """A moment in the history that has a name."""
+
+    LAST_ITERATION = "last-iteration"
+    """The end of the last completed iteration."""
+
+
+Moment = int | Landmark
+"""A moment in the history: the number of a revision, or one with a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +59,7 @@ class State:
             text, or nothing when they never had one.
     """
 
-    texts: Mapping[str, str]
+    texts: Mapping[str, str] = field(repr=False)
     held_back: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -102,8 +119,8 @@ class Revision:
     follows: int
     reason: Reason
     complete: bool
-    variables: str
-    changed: str
+    variables: str = field(repr=False)
+    changed: str = field(repr=False)
     removed: str
     held_back: str
     snapshot: bool
@@ -131,10 +148,13 @@ class Stored:
         owner: who holds the strategy now, as text; empty when it was released.
         complete: see ``Revision``.
         held_back: see ``State``.
+        crashes: how many of the newest ``COUNTED`` revisions are crashes later than the last completed iteration;
+            looked up only when the newest one is a crash, else 0.
+        completed: with ``crashes``, the number of the last completed iteration, however old; 0 when there is none.
     """
 
     strategy: str
-    variables: str
+    variables: str = field(repr=False)
     revision: int
     reason: str
     saved_at: datetime
@@ -145,6 +165,34 @@ class Stored:
     owner: str
     complete: bool
     held_back: Mapping[str, str]
+    crashes: int
+    completed: int
+
+
+COUNTED = 1000
+"""As far back as crashes are counted, in the statements too: no start waits while weeks of crashes are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One revision as it stands in the history.
+
+    Attributes:
+        number: of the revision.
+        reason: why it was taken, as text: a newer version may know reasons that this one does not.
+        age: seconds since it was saved, by the database's clock.
+        complete, snapshot, changed, removed, held_back, format: see ``Revision``.
+    """
+
+    number: int
+    reason: str
+    age: float
+    complete: bool
+    snapshot: bool
+    changed: str = field(repr=False)
+    removed: str
+    held_back: str
+    format: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +221,8 @@ Outcome = Saved | Fenced | WentBack
 
 
 def digest_of(text: str) -> str:
-    """SHA-256 of the text's UTF-8 bytes, in hexadecimal."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    """SHA-256 of the text's UTF-8 bytes, in hexadecimal; of what was no UTF-8 (PEP 383), of the bytes as they were."""
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 def join_texts(texts: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""The suite that every store passes; for authors of stores. It needs pytest.
+"""The suites that every store passes; for authors of stores. They need pytest.
 
 A store's test is a class with one method::
 
@@ -7,26 +7,47 @@ A store's test is a class with one method::
             return MyStore(place / "some.db")
 
 ``open`` is called with the same folder again when a test needs a second connection or a restart. A store that keeps
-nothing behind its object sets ``survives = False``.
+nothing behind its object sets ``survives = False``. ``RecordsContract`` is the same for the side that looks; its
+``open`` returns both sides of one database.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
-from stratvars.revision import Claim, Fenced, Holder, Reason, Revision, Saved, State, Stored, WentBack, join_texts
-from stratvars.store.base import Store
+from stratvars.revision import (
+    Claim,
+    Fenced,
+    Holder,
+    Landmark,
+    Moment,
+    Reason,
+    Revision,
+    Saved,
+    State,
+    Stored,
+    WentBack,
+    join_texts,
+)
+from stratvars.store.base import Records, Store
 
 TABLE = "vars_backup"
 
 
 def revision_of(
-    claim: Claim, texts: dict[str, str], *, number: int | None = None, follows: int | None = None
+    claim: Claim,
+    texts: dict[str, str],
+    *,
+    number: int | None = None,
+    follows: int | None = None,
+    reason: Reason = Reason.ITERATION,
+    complete: bool = True,
 ) -> Revision:
     """A snapshot of the texts that follows what the claim found, as a lane would make it."""
     before = claim.revision if follows is None else follows
@@ -35,8 +56,8 @@ def revision_of(
         claim=claim,
         number=before + 1 if number is None else number,
         follows=before,
-        reason=Reason.ITERATION,
-        complete=True,
+        reason=reason,
+        complete=complete,
         variables=variables,
         changed=variables,
         removed="[]",
@@ -177,6 +198,29 @@ class StoreContract:
         outcomes = store.save([revision_of(claim, {"x": "1"}) for claim in (first, second, third)])
         assert outcomes == [Saved(1), Fenced(Holder(2, "me")), Saved(1)]
 
+    def test_crashes_in_a_row_are_counted_since_the_last_completed_iteration(self, store: Store) -> None:
+        def after(*taken: tuple[Reason, bool]) -> tuple[int, int]:
+            """A start that takes these revisions of "bot", beside one of another strategy that crashes."""
+            for name in ("Bot", "bot"):
+                claim = _acquired(store, name, start_id=f"start-{len(taken)}-{name}")
+                for reason, complete in taken if name == "bot" else [(Reason.CRASH, False)]:
+                    store.save([revision_of(claim, {"x": "1"}, reason=reason, complete=complete)])
+                    claim = replace(claim, revision=claim.revision + 1)
+                store.release(claim)
+            stored = _loaded(store, claim)
+            return stored.crashes, stored.completed
+
+        crash, error = (Reason.CRASH, False), (Reason.ERROR, False)
+        assert after(crash) == (1, 0)
+        assert after(error, crash) == (2, 0)
+        assert after((Reason.ITERATION, True), crash) == (1, 4)
+        assert after((Reason.MANUAL, False), error, crash) == (2, 4), "an unfinished iteration ends no row of crashes"
+        assert after(crash) == (3, 4)
+        assert after(error) == (0, 0), "looked up only when the newest is a crash"
+        assert after(crash) == (4, 4)
+        assert after((Reason.EDIT, True)) == (0, 0)
+        assert after(crash) == (1, 12)
+
     def test_preparing_twice_keeps_what_is_there(self, store: Store) -> None:
         claim = _acquired(store, "bot")
         store.save([revision_of(claim, {"x": "1"})])
@@ -199,6 +243,46 @@ class StoreContract:
         with closing(self.open(tmp_path)) as third:
             third.prepare(TABLE)
             assert third.names(TABLE) == ["bot"]
+
+
+class RecordsContract:
+    """See the module."""
+
+    def open(self, place: Path) -> tuple[Store, Records]:
+        """A store on the database at ``place``, a folder of the test's own, and what looks at it."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def sides(self, tmp_path: Path) -> Iterator[tuple[Store, Records]]:
+        store, records = self.open(tmp_path)
+        with closing(store), closing(records):
+            store.prepare(TABLE)
+            yield store, records
+
+    def test_a_moment_is_told_from_the_newest_snapshot_before_it(self, sides: tuple[Store, Records]) -> None:
+        store, records = sides
+        claim = _acquired(store, "bot")
+        snapshots, starts, unfinished = {1, 3, 5}, {5}, {7}
+        for number in range(1, 8):
+            if number in starts:
+                claim = _acquired(store, "bot", start_id="start-2", take_over=Holder(claim.epoch, "me"))
+            revision = revision_of(claim, {"n": str(number)}, follows=number - 1, complete=number not in unfinished)
+            if number not in snapshots:
+                revision = replace(revision, snapshot=False, changed='{"m":[1, 2]}', removed='["é"]', format=number)
+            assert store.save([revision]) == [Saved(number)]
+        store.save([revision_of(_acquired(store, "new"), {}, reason=Reason.CRASH, complete=False)])
+
+        def numbers(moment: Moment, name: str = "bot", table: str = TABLE) -> list[int]:
+            return [kept.number for kept in records.history(table, name, moment)]
+
+        wanted = {1: [1], 2: [1, 2], 3: [3], 4: [3, 4], 5: [5], 6: [5, 6], 7: [5, 6, 7]}
+        assert {moment: numbers(moment) for moment in wanted} == wanted
+        assert numbers(Landmark.LAST_ITERATION) == [5, 6]
+        assert numbers(8) == numbers(1, "Bot") == numbers(1, table="other") == []
+        assert numbers(Landmark.LAST_ITERATION, "new") == [], "none was ever completed"
+        [_, kept] = records.history(TABLE, "bot", 6)
+        assert (kept.reason, kept.complete, kept.snapshot, kept.format) == ("iteration", True, False, 6)
+        assert (kept.changed, kept.removed, kept.held_back, kept.age >= 0) == ('{"m":[1, 2]}', '["é"]', "{}", True)
 
 
 def _acquired(store: Store, name: str, *, start_id: str = "start-1", take_over: Holder | None = None) -> Claim:

@@ -19,6 +19,7 @@ _COMMANDS = {
     "run": "stratvars.cli.run:run",
     "list": "stratvars.cli.look:list_strategies",
     "show": "stratvars.cli.look:show_variables",
+    "rewind": "stratvars.cli.rewind:rewind",
     "doctor": "stratvars.cli.doctor:doctor",
     "demo": "stratvars.cli.demo:demo",
 }

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from stratvars.revision import Claim, Holder, Outcome, Revision, Stored
+from stratvars.revision import Claim, Holder, Kept, Moment, Outcome, Revision, Stored
 
 
 class Store(Protocol):
@@ -59,6 +59,9 @@ class Store(Protocol):
     def names(self, table: str) -> list[str]:
         """The strategies that have a saved state, sorted."""
 
+    def notes(self) -> list[str]:
+        """What a start has to say of how this database keeps what it acknowledged; empty when all is well."""
+
     def close(self) -> None:
         """End the connection; the store may not be used afterwards. May be called twice."""
 
@@ -71,6 +74,14 @@ class Records(Protocol):
 
     def current(self, table: str, strategy: str) -> Stored | None:
         """The current state of one strategy; None when nothing is saved under the name."""
+
+    def history(self, table: str, strategy: str, moment: Moment) -> list[Kept]:
+        """What the state as of a moment is made of (see ``history.py``), oldest first, read in one statement.
+
+        These are the revisions from the newest snapshot that is not later than the moment up to the moment itself.
+        What was saved by a start that had lost the strategy (``fenced``) is none of them. Empty when there is no
+        such moment.
+        """
 
     def close(self) -> None:
         """End the connection. May be called twice."""

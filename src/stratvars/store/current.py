@@ -1,4 +1,4 @@
-"""From a row of ``current`` or ``all_current`` to a record; every SQL store asks for the same columns in this order."""
+"""From rows to records; every SQL store asks for the same columns in this order."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from stratvars.revision import Stored, digest_of
+from stratvars.revision import Kept, Stored, digest_of
 
 
 def stored_from(row: Sequence[Any], saved_at: datetime) -> Stored:
-    """The record; ``saved_at`` is the third column, as the database's own driver must be understood.
+    """A row of ``current`` or ``all_current``; ``saved_at`` is the third column, as the driver must be understood.
 
-    The columns of the writers' row are None where this library never wrote.
+    The columns of the writers' row are None where this library never wrote, the last two unless the newest revision
+    is a crash.
     """
-    strategy, variables, _, age, revision, reason, format_, digest, epoch, owner, complete, held_back = row
+    strategy, variables, _, age, revision, reason, format_, digest, epoch, owner, complete, held_back, *more = row
+    completed, crashes = more
     return Stored(
         strategy=strategy,
         variables=variables,
@@ -29,4 +31,22 @@ def stored_from(row: Sequence[Any], saved_at: datetime) -> Stored:
         owner=owner or "",
         complete=bool(complete),
         held_back=json.loads(held_back or "{}"),
+        crashes=crashes or 0,
+        completed=completed or 0,
+    )
+
+
+def kept_from(row: Sequence[Any]) -> Kept:
+    """A row of ``history``."""
+    number, reason, age, complete, snapshot, changed, removed, held_back, format_ = row
+    return Kept(
+        number=number,
+        reason=reason,
+        age=max(0.0, age),
+        complete=bool(complete),
+        snapshot=bool(snapshot),
+        changed=changed,
+        removed=removed,
+        held_back=held_back,
+        format=format_,
     )

@@ -5,25 +5,44 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from stratvars.revision import Claim, Holder, Outcome, Revision, Saved, Stored, WentBack
+from stratvars.revision import (
+    COUNTED,
+    Claim,
+    Holder,
+    Kept,
+    Landmark,
+    Moment,
+    Outcome,
+    Reason,
+    Revision,
+    Saved,
+    Stored,
+    WentBack,
+)
 from stratvars.store.verdict import Found, grant, judge
 
 
 @dataclass(slots=True)
 class _Row:
-    """What the two rows of a strategy are in a database."""
+    """What the rows of a strategy are in a database."""
 
     found: Found
     stored: Stored | None = None
+    history: list[tuple[Kept, datetime]] = field(default_factory=list)
 
 
 class MemoryStore:
-    """See ``stratvars.store.base.Store`` and ``Records``; lives as long as the object, and keeps no history."""
+    """See ``stratvars.store.base.Store`` and ``Records``; lives as long as the object.
 
-    def __init__(self) -> None:
+    Args:
+        keeps_history: without it the store stays small however long a backtest runs, and finds no moment of the past.
+    """
+
+    def __init__(self, *, keeps_history: bool = True) -> None:
+        self._keeps_history = keeps_history
         self._mutex = threading.RLock()
         self._tables: dict[str, dict[str, _Row]] = {}
 
@@ -64,6 +83,8 @@ class MemoryStore:
             return verdict or WentBack(0, 0)
         row.found = replace(row.found, revision=revision.number)
         row.stored = _stored(revision, row.found.owner)
+        if self._keeps_history:
+            row.history.append((_kept(revision), row.stored.saved_at))
         return Saved(revision.number)
 
     def release(self, claim: Claim) -> None:
@@ -89,6 +110,19 @@ class MemoryStore:
             found = _now(self._tables.get(table, {}).get(strategy))
             return found[0] if found else None
 
+    def history(self, table: str, strategy: str, moment: Moment) -> list[Kept]:
+        with self._mutex:
+            row = self._tables.get(table, {}).get(strategy)
+            every = [] if row is None else [replace(kept, age=_age(at)) for kept, at in row.history]
+        ends = [index for index, kept in enumerate(every) if _is_at(kept, moment)]
+        if not ends:
+            return []
+        start = max(index for index in range(ends[-1] + 1) if every[index].snapshot)
+        return every[start : ends[-1] + 1]
+
+    def notes(self) -> list[str]:
+        return []
+
     def close(self) -> None:
         """Nothing to end: the rows stay for as long as the object does."""
 
@@ -107,12 +141,43 @@ def _stored(revision: Revision, owner: str) -> Stored:
         owner=owner,
         complete=revision.complete,
         held_back=json.loads(revision.held_back),
+        crashes=0,
+        completed=0,
     )
+
+
+def _kept(revision: Revision) -> Kept:
+    return Kept(
+        number=revision.number,
+        reason=revision.reason.value,
+        age=0.0,
+        complete=revision.complete,
+        snapshot=revision.snapshot,
+        changed=revision.changed,
+        removed=revision.removed,
+        held_back=revision.held_back,
+        format=revision.format,
+    )
+
+
+def _is_at(kept: Kept, moment: Moment) -> bool:
+    return kept.complete if moment is Landmark.LAST_ITERATION else kept.number == moment
 
 
 def _now(row: _Row | None) -> list[Stored]:
     """The row as a reader sees it at this moment, if anything was saved."""
     if row is None or row.stored is None:
         return []
-    age = (datetime.now(UTC) - row.stored.saved_at).total_seconds()
-    return [replace(row.stored, age=max(0.0, age), owner=row.found.owner)]
+    now = replace(row.stored, age=_age(row.stored.saved_at), owner=row.found.owner)
+    return [_with_crashes(now, row.history) if now.reason == Reason.CRASH else now]
+
+
+def _with_crashes(stored: Stored, history: list[tuple[Kept, datetime]]) -> Stored:
+    completed = max((kept.number for kept, _ in history if kept.complete), default=0)
+    later = [kept for kept, _ in history[-COUNTED:] if kept.number > completed]
+    crashes = sum(kept.reason == Reason.CRASH for kept in later)
+    return replace(stored, crashes=crashes, completed=completed)
+
+
+def _age(at: datetime) -> float:
+    return max(0.0, (datetime.now(UTC) - at).total_seconds())

@@ -17,7 +17,7 @@ def open_store(database: Database) -> Store:
     if database.scheme == "memory":
         from stratvars.store.memory import MemoryStore
 
-        return MemoryStore()
+        return MemoryStore(keeps_history=False)  # nobody can look at it from outside of the process
     if database.path is not None:
         from stratvars.store.sqlite.store import SqliteStore
 

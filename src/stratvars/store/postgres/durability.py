@@ -36,7 +36,8 @@ def notes(connection: WatchedConnection) -> list[str]:
         said.append("fsync is off on this server: a crash of its machine can lose saves, or the whole database")
     if settings["synchronous_commit"] == "off":
         said.append(
-            f"synchronous_commit is off {settings.where('synchronous_commit')}: saves turn it on for themselves"
+            f"synchronous_commit is off {settings.where('synchronous_commit')}, which loses acknowledged commits when "
+            "the server crashes: saves turn it on for themselves"
         )
     return said
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from stratvars.database import Database
-from stratvars.revision import Stored
+from stratvars.revision import Kept, Landmark, Moment, Stored
+from stratvars.store.current import kept_from
 from stratvars.store.postgres import rows
 from stratvars.store.postgres.connect import WatchedConnection
 from stratvars.store.postgres.session import Session, transaction
@@ -22,16 +24,21 @@ class PostgresRecords:
 
     def strategies(self, table: str) -> list[Stored]:
         # Sorted here: the database's order depends on its collation.
-        return sorted(self._fetch(table, "all_current", {}), key=lambda stored: stored.strategy)
+        found = map(rows.stored, self._fetch(table, "all_current", {}))
+        return sorted(found, key=lambda stored: stored.strategy)
 
     def current(self, table: str, strategy: str) -> Stored | None:
         found = self._fetch(table, "current", {"strategy": strategy})
-        return found[0] if found else None
+        return rows.stored(found[0]) if found else None
+
+    def history(self, table: str, strategy: str, moment: Moment) -> list[Kept]:
+        wanted = {"strategy": strategy, "revision": None if moment is Landmark.LAST_ITERATION else moment}
+        return [kept_from(row) for row in self._fetch(table, "history", wanted)]
 
     def close(self) -> None:
         self._session.close()
 
-    def _fetch(self, table: str, statement: str, parameters: dict[str, str]) -> list[Stored]:
+    def _fetch(self, table: str, statement: str, parameters: Mapping[str, object]) -> list[tuple[Any, ...]]:
         sql = statements(table)
 
         def work(connection: WatchedConnection) -> list[tuple[Any, ...]]:
@@ -41,4 +48,4 @@ class PostgresRecords:
                     return []
                 return connection.execute(sql[statement].encode(), parameters).fetchall()
 
-        return [rows.stored(row) for row in self._session.run(work)]
+        return self._session.run(work)

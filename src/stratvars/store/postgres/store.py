@@ -79,6 +79,11 @@ class PostgresStore:
         # Sorted here: the database's order depends on its collation.
         return sorted(name for (name,) in found)
 
+    def notes(self) -> list[str]:
+        from stratvars.store.postgres.durability import notes  # once a start
+
+        return self._run(notes)
+
     def close(self) -> None:
         self._session.close()
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
-from stratvars.revision import Stored
+from stratvars.revision import Kept, Landmark, Moment, Stored
 from stratvars.store import sqlfiles
+from stratvars.store.current import kept_from
 from stratvars.store.sqlite import rows
 from stratvars.store.sqlite.connect import explain, open_reader
 
 _PACKAGE = __package__ or ""
+_Parameters = tuple[str, ...] | dict[str, str | int | None]
 
 
 class SqliteRecords:
@@ -25,21 +28,25 @@ class SqliteRecords:
         self._connection = open_reader(path)
 
     def strategies(self, table: str) -> list[Stored]:
-        return self._fetch(table, "all_current", ())
+        return [rows.stored(row) for row in self._fetch(table, "all_current", ())]
 
     def current(self, table: str, strategy: str) -> Stored | None:
         found = self._fetch(table, "current", (strategy,))
-        return found[0] if found else None
+        return rows.stored(found[0]) if found else None
+
+    def history(self, table: str, strategy: str, moment: Moment) -> list[Kept]:
+        wanted = {"strategy": strategy, "revision": None if moment is Landmark.LAST_ITERATION else moment}
+        return [kept_from(row) for row in self._fetch(table, "history", wanted)]
 
     def close(self) -> None:
         self._connection.close()
 
-    def _fetch(self, table: str, statement: str, parameters: tuple[str, ...]) -> list[Stored]:
+    def _fetch(self, table: str, statement: str, parameters: _Parameters) -> list[tuple[Any, ...]]:
         sql = sqlfiles.statements(_PACKAGE, table)
         try:
             if not self._has(table):
                 return []
-            return [rows.stored(row) for row in self._connection.execute(sql[statement], parameters)]
+            return self._connection.execute(sql[statement], parameters).fetchall()
         except sqlite3.Error as error:
             raise explain(error, self._path, "read") from error
 

@@ -70,17 +70,63 @@ INSERT INTO {T_history}
     (strategy_id, epoch, revision, saved_at, reason, complete, snapshot, changed, removed, held_back, start_id, format)
 VALUES (?, ?, ?, strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'), ?, ?, ?, ?, ?, ?, ?, ?)
 
--- :current  the current state of one strategy, with the age by the database's clock
+-- :current  the current state of one strategy, its age by the database's clock, and its crashes in a row
 SELECT t.strategy_id, t.variables, t.last_updated, (julianday('now') - julianday(t.last_updated)) * 86400.0,
-    w.revision, w.reason, w.format, w.digest, w.written_by, w.owner, w.complete, w.held_back
+    w.revision, w.reason, w.format, w.digest, w.written_by, w.owner, w.complete, w.held_back, done.revision,
+    CASE WHEN w.reason = 'crash' THEN (
+        SELECT count(*)
+        FROM (
+            SELECT h.epoch, h.revision, h.reason FROM {T_history} h
+            WHERE h.strategy_id = t.strategy_id ORDER BY h.epoch DESC, h.revision DESC LIMIT 1000
+        ) newest
+        WHERE reason = 'crash' AND (epoch, revision) > (coalesce(done.epoch, 0), coalesce(done.revision, 0))
+    ) END
 FROM {T} t LEFT JOIN {T_writers} w ON w.strategy_id = t.strategy_id
+LEFT JOIN {T_history} done ON done.rowid = CASE WHEN w.reason = 'crash' THEN (
+    SELECT h.rowid FROM {T_history} h
+    WHERE h.strategy_id = t.strategy_id AND h.complete AND h.reason <> 'fenced'
+    ORDER BY h.epoch DESC, h.revision DESC LIMIT 1
+) END
 WHERE t.strategy_id = ?
 
 -- :all_current  the same of every strategy, by name
 SELECT t.strategy_id, t.variables, t.last_updated, (julianday('now') - julianday(t.last_updated)) * 86400.0,
-    w.revision, w.reason, w.format, w.digest, w.written_by, w.owner, w.complete, w.held_back
+    w.revision, w.reason, w.format, w.digest, w.written_by, w.owner, w.complete, w.held_back, done.revision,
+    CASE WHEN w.reason = 'crash' THEN (
+        SELECT count(*)
+        FROM (
+            SELECT h.epoch, h.revision, h.reason FROM {T_history} h
+            WHERE h.strategy_id = t.strategy_id ORDER BY h.epoch DESC, h.revision DESC LIMIT 1000
+        ) newest
+        WHERE reason = 'crash' AND (epoch, revision) > (coalesce(done.epoch, 0), coalesce(done.revision, 0))
+    ) END
 FROM {T} t LEFT JOIN {T_writers} w ON w.strategy_id = t.strategy_id
+LEFT JOIN {T_history} done ON done.rowid = CASE WHEN w.reason = 'crash' THEN (
+    SELECT h.rowid FROM {T_history} h
+    WHERE h.strategy_id = t.strategy_id AND h.complete AND h.reason <> 'fenced'
+    ORDER BY h.epoch DESC, h.revision DESC LIMIT 1
+) END
 ORDER BY t.strategy_id
+
+-- :history  what the state as of a moment is made of: a revision, or without one the last completed iteration
+WITH wanted AS (
+    SELECT epoch, revision FROM {T_history}
+    WHERE strategy_id = :strategy AND reason <> 'fenced'
+        AND CASE WHEN :revision IS NULL THEN complete ELSE revision = :revision END
+    ORDER BY epoch DESC, revision DESC LIMIT 1
+), since AS (
+    SELECT h.epoch, h.revision FROM wanted CROSS JOIN {T_history} h
+    WHERE h.strategy_id = :strategy AND h.snapshot AND h.reason <> 'fenced'
+        AND (h.epoch, h.revision) <= (wanted.epoch, wanted.revision)
+    ORDER BY h.epoch DESC, h.revision DESC LIMIT 1
+)
+SELECT h.revision, h.reason, (julianday('now') - julianday(h.saved_at)) * 86400.0, h.complete, h.snapshot,
+    h.changed, h.removed, h.held_back, h.format
+FROM wanted CROSS JOIN since CROSS JOIN {T_history} h
+WHERE h.strategy_id = :strategy AND h.reason <> 'fenced'
+    AND (h.epoch, h.revision) >= (since.epoch, since.revision)
+    AND (h.epoch, h.revision) <= (wanted.epoch, wanted.revision)
+ORDER BY h.epoch, h.revision
 
 -- :names  the strategies that have a saved state
 SELECT strategy_id FROM {T} ORDER BY strategy_id

@@ -95,6 +95,9 @@ class SqliteStore:
         with self._use() as connection:
             return [name for (name,) in connection.execute(sql["names"])]
 
+    def notes(self) -> list[str]:
+        return []  # what could weaken it is set and read back when it is opened
+
     def close(self) -> None:
         """Bring the log into the file, so that a copy of the one file is the whole database, and close it."""
         with self._mutex:

@@ -1,0 +1,239 @@
+"""Changing what is saved while the strategy does not run. Today: going back to an earlier moment.
+
+It works on texts alone; no class of the strategy is needed. What is to change is planned first and can be looked at;
+then the strategy is taken over as by any start, and the change is one new revision. Nothing is ever erased, so that
+going back can itself be taken back.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+
+from stratvars import codec, names
+from stratvars.database import Database
+from stratvars.errors import (
+    FencedError,
+    NewerFormatError,
+    NotSavedError,
+    OwnedError,
+    UnavailableError,
+    UndecodableError,
+    UsageError,
+)
+from stratvars.history import Difference, Past, differences, fold
+from stratvars.owner import Life, Owner, look
+from stratvars.restore import Asking, become_writer
+from stratvars.revision import Claim, Fenced, Landmark, Moment, Reason, Revision, Saved, Stored, split_texts
+from stratvars.store.base import Store
+from stratvars.store.opening import open_records, open_store
+
+_PATIENCE = 5.0
+"""Seconds for which a database is asked again that cannot be used."""
+_HIGHEST = 2**63 - 1
+"""The highest number that a database keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewind:
+    """A way back that was looked at and not gone yet.
+
+    Attributes:
+        database, table, strategy: whose.
+        now: the current state; None when its row is gone.
+        then: the state to go back to.
+        differences: what changes, variable by variable; None when the current text cannot be read.
+        reorders: the order of the variables changes.
+    """
+
+    database: Database
+    table: str
+    strategy: str
+    now: Stored | None
+    then: Past
+    differences: tuple[Difference, ...] | None
+    reorders: bool
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether the current state is the one to go back to."""
+        return self.differences == () and not self.reorders
+
+
+def rewind(database: Database, table: str, strategy: str, moment: Moment) -> int | None:
+    """Take the variables of a strategy that does not run back to an earlier moment.
+
+    Returns:
+        The number of the new revision; None when there was nothing to change, and nothing was written.
+
+    Raises:
+        UsageError, RestoreError, UnavailableError: see ``plan_rewind``.
+        OwnedError, FencedError, NotSavedError: see ``check_stopped`` and ``carry_out``.
+    """
+    plan = plan_rewind(database, table, strategy, moment)
+    check_stopped(plan)
+    return None if plan.changes_nothing else carry_out(plan)
+
+
+def plan_rewind(database: Database, table: str, strategy: str, moment: Moment) -> Rewind:
+    """See what going back would change. Nothing is written; the strategy may run.
+
+    Raises:
+        UsageError: there is no such database, strategy or moment.
+        UndecodableError: the history cannot be read.
+        NewerFormatError: a newer version wrote what is to come back.
+        UnavailableError: the database cannot be used.
+    """
+    names.check_strategy_name(strategy)
+    names.check_table_name(table)
+    with closing(open_records(database)) as records:
+        # The current state first: what is saved between the two is then noticed when the change is to be made.
+        now = records.current(table, strategy)
+        is_thinkable = isinstance(moment, Landmark) or 0 < moment <= _HIGHEST
+        kept = records.history(table, strategy, moment) if is_thinkable else []
+        if not kept and now is None:
+            others = [stored.strategy for stored in records.strategies(table)]
+            raise UsageError(_nothing_saved(database, table, strategy, others))
+    if not kept and now is not None:
+        raise UsageError(_no_such_moment(now, moment))
+    then = fold(kept)
+    if then.format > codec.FORMAT:
+        raise NewerFormatError(
+            f"revision {then.kept.number} of {strategy!r} was saved in format {then.format}, and this version of "
+            f"stratvars reads up to format {codec.FORMAT}. Install a newer one"
+        )
+    texts = _texts(now)
+    found = None if texts is None else differences(texts, then.state.texts)
+    reorders = texts is not None and [*texts] != [*then.state.texts]
+    return Rewind(database, table, strategy, now, then, found, reorders)
+
+
+def check_stopped(plan: Rewind) -> Owner | None:
+    """Return when the strategy does not run as far as can be seen.
+
+    Returns:
+        Who ran it last and cannot be looked at from here, so may still run it; None when nobody does.
+
+    Raises:
+        OwnedError: it runs.
+        UndecodableError: who runs it cannot be read.
+    """
+    if plan.now is None or plan.now.owner == "":
+        return None
+    owner = Owner.from_text(plan.now.owner)
+    life = look(owner)
+    if life is Life.ALIVE:
+        raise OwnedError(
+            f"{plan.strategy!r} is running, in process {owner.pid} on {owner.host}, and what it saves next would undo "
+            "the change. Stop it first"
+        )
+    return owner if life is Life.UNKNOWN else None
+
+
+def carry_out(plan: Rewind) -> int:
+    """Go the planned way back, and return the number of the new revision, which is durable.
+
+    Raises:
+        OwnedError: the strategy runs.
+        FencedError: it was taken over meanwhile; nothing was changed.
+        NotSavedError: what is saved is not what was planned with any more; nothing was changed.
+        UnavailableError: the database cannot be used; a note says when it is not known what was changed.
+    """
+    with closing(open_store(plan.database)) as store:
+        asking = Asking(_PATIENCE, time.sleep)
+        start_id = uuid.uuid4().hex
+        claim = asking.until_answered(lambda: become_writer(store, plan.table, plan.strategy, start_id))
+        try:
+            _check_unchanged(plan, asking.until_answered(lambda: store.load(claim)))
+            revisions = _revisions(plan, claim)
+            for revision in revisions:
+                _save(store, revision, asking)
+        finally:
+            with suppress(UnavailableError):  # the next start sees that this process is dead
+                store.release(claim)
+    return revisions[-1].number
+
+
+def _texts(now: Stored | None) -> dict[str, str] | None:
+    if now is None:
+        return {}
+    try:
+        return split_texts(now.variables)
+    except UndecodableError:
+        return None  # the very reason to go back
+
+
+def _check_unchanged(plan: Rewind, found: Stored | None) -> None:
+    if _mark(plan.now) != _mark(found):
+        raise NotSavedError(
+            f"{plan.strategy!r} was saved by somebody else meanwhile; nothing was changed. Look again, and decide anew"
+        )
+
+
+def _mark(stored: Stored | None) -> tuple[int, str] | None:
+    return None if stored is None else (stored.revision, stored.variables)
+
+
+def _revisions(plan: Rewind, claim: Claim) -> list[Revision]:
+    """What is to be written."""
+    then, now = plan.then, plan.now
+    first = []
+    if now is not None and now.foreign:
+        # What somebody put into the row without us is not in the history yet, and would be lost.
+        first = [_snapshot(claim, Reason.EXTERNAL, now.variables, {}, complete=False, format_=now.format)]
+        claim = replace(claim, revision=claim.revision + 1)
+    variables, held_back = then.state.to_json(), then.state.held_back
+    edit = _snapshot(claim, Reason.EDIT, variables, held_back, complete=then.kept.complete, format_=then.format)
+    return [*first, edit]
+
+
+def _snapshot(
+    claim: Claim, reason: Reason, variables: str, held_back: Mapping[str, str], *, complete: bool, format_: int
+) -> Revision:
+    return Revision(
+        claim=claim,
+        number=claim.revision + 1,
+        follows=claim.revision,
+        reason=reason,
+        complete=complete,
+        variables=variables,
+        changed=variables,
+        removed="[]",
+        held_back=json.dumps(dict(held_back), ensure_ascii=False),
+        snapshot=True,
+        format=format_,
+    )
+
+
+def _save(store: Store, revision: Revision, asking: Asking) -> None:
+    try:
+        [outcome] = asking.until_answered(lambda: store.save([revision]))
+    except UnavailableError as error:
+        error.add_note("It is not known whether the change was made: run the command again, it is not made twice.")
+        raise
+    strategy = revision.claim.strategy
+    if isinstance(outcome, Fenced):
+        raise FencedError(f"{strategy!r} was started meanwhile; nothing was changed. Stop it first")
+    if not isinstance(outcome, Saved):
+        raise NotSavedError(
+            f"the database was replaced meanwhile by one that knows less of {strategy!r}; nothing was changed. Look "
+            "again, and decide anew"
+        )
+
+
+def _nothing_saved(database: Database, table: str, strategy: str, others: Sequence[str]) -> str:
+    there = ", ".join(map(repr, others[:10])) or "nothing"
+    return (
+        f"nothing is saved under the name {strategy!r} in the table {table!r} of {database} (chosen by: "
+        f"{database.origin}); saved there: {there}"
+    )
+
+
+def _no_such_moment(now: Stored, moment: Moment) -> str:
+    if moment is Landmark.LAST_ITERATION:
+        return f"{now.strategy!r} never completed an iteration; name a revision by its number, up to {now.revision}"
+    return f"{now.strategy!r} has no revision {moment} in its history; the newest one is {now.revision}"
