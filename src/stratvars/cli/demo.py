@@ -24,7 +24,10 @@ Example:
     help="How often the strategy is killed. Default: 12.",
 )
 @click.option(
-    "--db", metavar="URL", help="Database to use; what is saved stays in it. Default: SQLite in a temporary folder."
+    "--db",
+    metavar="URL",
+    help="Database to use; what is saved stays in it, in the table stratvars_demo. "
+    "Default: DB_CONNECTION_STR (environment or .env), else SQLite in a temporary folder.",
 )
 @click.pass_context
 def demo(ctx: click.Context, seed: int | None, kills: int, db: str | None) -> None:

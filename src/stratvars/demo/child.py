@@ -11,6 +11,7 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
+from stratvars.demo import TABLE
 from stratvars.demo.broker import Broker, Side
 from stratvars.demo.messages import Message, Restored, Saved, Sending, digest_of, to_line
 from stratvars.demo.prices import load_prices
@@ -32,6 +33,8 @@ class WatchedBroker(Broker):
 
 class WatchedStrategy(MovingAverage):
     """The strategy, with a word to the parent at each start and before each day."""
+
+    backup_table_name = TABLE
 
     def before_starting_trading(self) -> None:
         """Tell the parent what came back."""
