@@ -12,9 +12,13 @@ from contextlib import suppress
 from typing import Generic, TypeVar
 
 from stratvars.lane import Lane
+from stratvars.signals import exit_as_terminated
 from stratvars.writer import Writer
 
 _Result = TypeVar("_Result")
+
+_ANSWER = 0.5
+"""Seconds after which an event loop that does not answer is held by what runs there."""
 
 
 class Bell:
@@ -119,8 +123,9 @@ def canceller(note: Callable[[], object]) -> Callable[[], None]:
 
     def react() -> None:
         note()
-        if task is not None:
-            loop.call_soon_threadsafe(task.cancel)
+        if loop.is_closed() or task is None:  # its block was abandoned: nobody else ends for it
+            exit_as_terminated()
+        loop.call_soon_threadsafe(task.cancel)
 
     return react
 
@@ -133,6 +138,8 @@ class LoopThread:
     """
 
     def __init__(self, name: str) -> None:
+        self.is_held = False
+        """Whether a call that was interrupted goes on there all the same, and lets nothing else run."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
         self._thread.start()
@@ -143,7 +150,9 @@ class LoopThread:
         try:
             result, error = future.result()
         except BaseException:
-            future.cancel()
+            if not future.done():  # interrupted
+                future.cancel()
+                self.is_held = not self._answers(_ANSWER)
             raise
         if error is not None:
             raise error
@@ -151,12 +160,20 @@ class LoopThread:
 
     def close(self, timeout: float = 1.0) -> None:
         """Cancel the tasks that are left and end the loop; waits for that for ``timeout`` seconds."""
+        if self.is_held:
+            return
         with suppress(TimeoutError, RuntimeError):
             asyncio.run_coroutine_threadsafe(_cancel_the_others(), self._loop).result(timeout)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout)
         if not self._thread.is_alive():
             self._loop.close()
+
+    def _answers(self, timeout: float) -> bool:
+        with suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0), self._loop).result(timeout)
+            return True
+        return False
 
 
 async def _kept_inside(awaitable: Awaitable[_Result]) -> tuple[list[_Result], BaseException | None]:

@@ -1,7 +1,7 @@
 """Several strategies in one process, each in a thread of its own, so that none waits for another.
 
 The calling thread waits for all of them. A strategy that outlasts a stop cannot be interrupted there: it is saved as it
-stands, and its thread is left behind, to end with the process.
+stands, and its thread is left behind, to end with the process. However many are, they are saved within one deadline.
 """
 
 from __future__ import annotations
@@ -34,11 +34,12 @@ def run_together(lives: Sequence[Life], stop: Stop) -> None:
     crew = _Crew(lives)
     try:
         crew.wait_for_all_or(stop)
-        if crew.running:
-            crew.wait_for_all(STOP_TIMEOUT)
+        crew.wait_for_all(STOP_TIMEOUT)
+        crew.leave_behind([life for life in crew.running if not life.is_ending])
+        crew.wait_for_all(LAST_DEADLINE)  # for the last saves of the others
     except KeyboardInterrupt:  # a second signal: now
         _log.warning("Told to stop once more.")
-    crew.leave_behind()
+    crew.leave_behind(list(crew.running))
     crew.raise_the_worst()
 
 
@@ -68,14 +69,14 @@ class _Crew:
         while self.running and (left := end - time.monotonic()) > 0:
             self._wait(min(left, _SLICE))
 
-    def leave_behind(self) -> None:
-        """Save those that still run as they stand; wait for those that are at their last save already."""
-        for life in list(self.running):
-            life.save_as_it_stands()
-        if self.running:
-            self.wait_for_all(LAST_DEADLINE)
-        for life in list(self.running):
-            life.leave_behind()
+    def leave_behind(self, lives: Sequence[Life]) -> None:
+        """Save them as they stand, and wait for their threads no more."""
+        for life in lives:
+            life.save_the_last()
+        end = time.monotonic() + LAST_DEADLINE
+        for life in lives:
+            life.leave_behind(max(end - time.monotonic(), 0.0))
+            self.running.discard(life)
 
     def raise_the_worst(self) -> None:
         if not self._errors:

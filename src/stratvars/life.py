@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("stratvars")
 
+_SHARE = 0.1
+"""Seconds to wait for the variables of each of several that are left behind."""
+
 
 Turn = Awaitable[None] | None
 """What a hook returns: nothing, or, when it is an ``async def``, nothing after it was awaited."""
@@ -84,6 +87,8 @@ class Life:
             raise UsageError(f"max_iterations is {max_iterations}; give the number of iterations to run, or None")
         self.backup = backup
         self._hooks = hooks
+        self.is_ending = False
+        """Whether the iterations are over."""
         self._loop: LoopThread | None = None
         self._interval = schedule.parse(sleeptime)
         self._stop = stop
@@ -128,21 +133,24 @@ class Life:
         self.backup.abandon()
         self._close_loop()
 
-    def leave_behind(self) -> None:
-        """End the backup of a life that cannot be interrupted; what its thread does from now on is not saved."""
+    def save_the_last(self) -> None:
+        """Take the last state of a life that cannot be interrupted, for ``leave_behind``; returns at once."""
         _log.error(
             "%r still runs, and cannot be interrupted in its thread. What it does from now on is not saved.",
             self.backup.name,
         )
+        self.backup.leave_last(Reason.STOP, complete=False, patience=_SHARE)
+
+    def leave_behind(self, timeout: float) -> None:
+        """End the backup of a life that cannot be interrupted, within ``timeout`` seconds."""
         try:
-            self.backup.close(Reason.STOP, complete=False)
+            self.backup.close(Reason.STOP, complete=False, timeout=timeout)
         except StratvarsError as error:
             _log.error("The last state of %r is lost: %s", self.backup.name, error)
 
     def _live(self, limit: AbstractContextManager[object]) -> None:
         try:
-            with limit:
-                end = self._iterations()
+            end = self._iterate(limit)
         except FencedError:
             self._end_fenced()
             raise
@@ -157,6 +165,13 @@ class Life:
         else:
             hook = self._hooks.on_strategy_end if end is _End.DONE else self._hooks.on_abrupt_closing
             self._end(hook, complete=True)
+
+    def _iterate(self, limit: AbstractContextManager[object]) -> _End:
+        try:
+            with limit:
+                return self._iterations()
+        finally:
+            self.is_ending = True
 
     def _iterations(self) -> _End:
         self._guarded(self._hooks.before_starting_trading)
@@ -235,6 +250,9 @@ class Life:
 
     def _call(self, hook: Callable[..., Any], *arguments: object) -> object:
         """Call a hook, and see an ``async`` one to its end."""
+        if self._loop is not None and self._loop.is_held:
+            _log.error("A hook of %r is not called: an earlier one cannot be interrupted.", self.backup.name)
+            return None
         result = hook(*arguments)
         if not isinstance(result, Awaitable):
             return result

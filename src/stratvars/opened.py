@@ -23,8 +23,8 @@ _log = logging.getLogger("stratvars")
 
 _open: dict[Hashable, tuple[Backup, str]] = {}
 _guard = threading.Lock()
-_SHARE = 0.1
-"""Seconds that each of many backups has at least at the end of the interpreter."""
+_OVERTIME = 1.0
+"""Seconds beyond the deadline that many backups share at the end of the interpreter, so that each has one try."""
 _OURS = str(Path(__file__).parent) + os.sep
 
 
@@ -71,12 +71,13 @@ def _close_all() -> None:
     with _guard:
         backups = [backup for backup, _ in _open.values()]
     deadline = time.monotonic() + LAST_DEADLINE
+    share = _OVERTIME / max(len(backups), 10)
     reason = Reason.CRASH if _ends_by_an_error() else Reason.STOP
     for backup in backups:
-        backup.leave_last(reason, complete=False, patience=_SHARE)
+        backup.leave_last(reason, complete=False, patience=share)
     for backup in backups:
         try:
-            backup.close(reason, complete=False, timeout=max(deadline - time.monotonic(), _SHARE))
+            backup.close(reason, complete=False, timeout=max(deadline - time.monotonic(), share))
         except StratvarsError as error:
             _log.error("The last state of %r is lost: %s", backup.name, error)
 
