@@ -11,6 +11,9 @@ from typing import ClassVar, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from arrays import ARRAYS, VOIDS
+from frames import KINDS
+from standard import STANDARD
 
 from stratvars.codec import register
 
@@ -281,5 +284,8 @@ BY_TAG: dict[str, tuple[object, ...]] = {
         np.timedelta64("NaT", "ns"),
     ),
 }
+
+BY_TAG |= STANDARD | ARRAYS | {"$pandas": tuple(value for values in KINDS.values() for value in values)}
+BY_TAG["$numpy"] += VOIDS
 
 EXAMPLES: tuple[object, ...] = (*SIMPLE, *(value for values in BY_TAG.values() for value in values))

@@ -129,7 +129,6 @@ MISSHAPEN = [
     '{"$numpy":["float64"]}',
     '{"$numpy":[1,2]}',
     '{"$numpy":["object",null]}',
-    '{"$numpy":["void","x"]}',
     '{"$numpy":["load","x"]}',
     '{"$numpy":["datetime64[x]","2024"]}',
     '{"$numpy":["timedelta64[]",1]}',
@@ -137,6 +136,7 @@ MISSHAPEN = [
 
 # The shape is right, but there is no such value here.
 IMPOSSIBLE = [
+    '{"$numpy":["void","x"]}',
     '{"$set":[[1]]}',
     '{"$set":[{}]}',
     '{"$set":[1,1]}',

@@ -13,10 +13,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from examples import Bits, FrozenSlotted, Leg, Level, Permission, Point, Side, Slotted, Venue
+from arrays import any_array, same_array
+from frame_strategies import any_frame, frame_scalars, same_frame
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import from_dtype
+from standard import PARTS, standard_containers, standard_scalars
+
+from examples import Bits, FrozenSlotted, Leg, Level, Permission, Point, Side, Slotted, Venue
+from stratvars.codec import encode
 
 thorough = settings(max_examples=int(os.environ.get("STRATVARS_EXAMPLES", "200")), deadline=None, database=None)
 
@@ -25,28 +30,30 @@ def same(left: Any, right: Any) -> bool:
     """Tell whether two values are equal in value and exact type, all the way down; NaN is the same as NaN."""
     if type(left) is not type(right):
         return False
-    if isinstance(left, Flag):  # early releases of Python 3.11 make a combination with unnamed bits anew each time
-        return bool(left.value == right.value) and repr(left) == repr(right)
-    if isinstance(left, Enum):
-        return left is right
+    by_base = (compare for base, compare in _BY_BASE if isinstance(left, base))
+    return (_COMPARE.get(type(left)) or next(by_base, _same_object))(left, right)
+
+
+def _same_object(left: Any, right: Any) -> bool:
     if dataclasses.is_dataclass(left):
         return all(same(getattr(left, one.name), getattr(right, one.name)) for one in dataclasses.fields(left))
-    if isinstance(left, np.generic):
-        return _same_scalar(left, right)
-    compare = _COMPARE.get(type(left))
-    return bool(left == right) and repr(left) == repr(right) if compare is None else compare(left, right)
+    if type(left) in PARTS:
+        return same(PARTS[type(left)](left), PARTS[type(left)](right))
+    if type(left).__module__.startswith("pandas"):
+        return same_frame(left, right, same)
+    return bool(left == right) and repr(left) == repr(right)
 
 
 def _same_items(left: Any, right: Any) -> bool:
     return len(left) == len(right) and all(map(same, left, right))
 
 
-def _same_set(left: set[Any], right: set[Any]) -> bool:
+def _same_set(left: set[Any] | frozenset[Any], right: set[Any] | frozenset[Any]) -> bool:
     return _same_items(sorted(left, key=_in_order), sorted(right, key=_in_order))
 
 
 def _in_order(element: object) -> tuple[str, str]:
-    return type(element).__name__, repr(element)
+    return type(element).__name__, encode(element)
 
 
 def _same_float(left: float, right: float) -> bool:
@@ -78,11 +85,21 @@ _COMPARE: dict[type, Callable[[Any, Any], bool]] = {
     tuple: _same_items,
     dict: lambda left, right: _same_items(list(left.items()), list(right.items())),
     set: _same_set,
+    frozenset: _same_set,
+    ZoneInfo: lambda left, right: left is right,
     float: _same_float,
     datetime: _same_moment,
     time: _same_moment,
     Decimal: lambda left, right: left.as_tuple() == right.as_tuple(),
 }
+
+_BY_BASE: tuple[tuple[type, Callable[[Any, Any], bool]], ...] = (
+    # Early releases of Python 3.11 make a combination of flags with unnamed bits anew each time.
+    (Flag, lambda left, right: bool(left.value == right.value) and repr(left) == repr(right)),
+    (Enum, lambda left, right: left is right),
+    (np.generic, _same_scalar),
+    (np.ndarray, same_array),
+)
 
 
 def _is_hashable(value: object) -> bool:
@@ -134,10 +151,23 @@ scalars: st.SearchStrategy[Any] = st.one_of(
     _members,
     _numpy_scalars,
     _numpy_texts,
+    standard_scalars,
+    frame_scalars,
 )
+
+
+@st.composite
+def _hashable(draw: st.DrawFn) -> Any:
+    # Composed, for its repr: hypothesis makes that of each strategy, and all the scalars would stand in it many times.
+    value = draw(scalars)
+    return value if _is_hashable(value) else None
+
+
 keys: st.SearchStrategy[Any] = st.recursive(
-    scalars.filter(_is_hashable),
-    lambda inner: st.lists(inner, max_size=3).map(tuple) | st.builds(Point, inner, inner),
+    _hashable(),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(tuple) | st.builds(Point, inner, inner) | st.frozensets(inner, max_size=3)
+    ),
     max_leaves=4,
 )
 
@@ -152,6 +182,9 @@ def _containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         st.builds(Leg, st.floats(), _texts, st.lists(inner, max_size=3)),
         st.builds(Slotted, inner, inner),
         st.builds(FrozenSlotted, price=inner),
+        standard_containers(inner, keys),
+        any_array,
+        any_frame(inner),
     )
 
 

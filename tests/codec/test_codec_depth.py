@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from examples import BERLIN, Holder, Leg, Node, Point, Slotted
+from registered import Basket, Money, Prices, Quote
 
+from examples import BERLIN, Holder, Leg, Node, Point, Slotted
 from stratvars.codec import check, decode, encode
 from stratvars.codec.tree import show
 from stratvars.errors import UndecodableError, UnsavableError
@@ -20,6 +22,19 @@ LEVELS: dict[str, Callable[[Any], Any]] = {
     "slots": Slotted,
     "frozen": Point,
     "list of two": lambda inner: [0, inner],
+    "deque": lambda inner: deque([inner]),
+    "frozenset": lambda inner: frozenset({inner}),
+    "named tuple": Quote,
+}
+# An envelope around a dict counts as a level, and the dict as another.
+TWICE: dict[str, Callable[[Any], Any]] = {
+    "ordered": lambda inner: OrderedDict(a=inner),
+    "ordered with a tuple key": lambda inner: OrderedDict({(1,): inner}),
+    "counter": lambda inner: Counter(a=inner),
+    "default": lambda inner: defaultdict(list, {1: inner}),
+    "object": Basket,
+    "tuple in an object": lambda inner: Money(inner, "USD"),
+    "list in an object": lambda inner: Prices([inner]),
 }
 
 TEXTS: dict[str, tuple[str, str]] = {
@@ -28,7 +43,19 @@ TEXTS: dict[str, tuple[str, str]] = {
     "tuple": ('{"$tuple":[', "]}"),
     "pairs": ('{"$dict":[[1,', "]]}"),
     "dataclass": ('{"$dataclass":["Node",{"next":', "}]}"),
+    "deque": ('{"$deque":[[', "],null]}"),
+    "named tuple": ('{"$namedtuple":["Fill",{"price":', ',"size":1}]}'),
 }
+TEXTS_TWICE: dict[str, tuple[str, str]] = {
+    "ordered": ('{"$ordereddict":{"a":', "}}"),
+    "ordered pairs": ('{"$ordereddict":{"$dict":[[1,', "]]}}"),
+    "counter": ('{"$counter":{"a":', "}}"),
+    "default": ('{"$defaultdict":["int",{"$dict":[[1,', "]]}]}"),
+    "object": ('{"$object":["Basket",{"item":', ',"note":null}]}'),
+}
+
+
+ALL_TEXTS = TEXTS | TEXTS_TWICE
 
 
 def nested(level: Callable[[Any], Any], depth: int) -> Any:
@@ -44,6 +71,31 @@ def test_two_hundred_levels_are_stored_and_come_back(kind: str) -> None:
     text = encode(value)
     assert encode(decode(text)) == text
     check(value, "v")
+
+
+@pytest.mark.parametrize("kind", TWICE)
+def test_an_envelope_around_a_dict_counts_as_two_levels(kind: str) -> None:
+    value = nested(TWICE[kind], 99 if "tuple key" in kind else 100)
+    text = encode(value)
+    assert encode(decode(text)) == text
+    deeper = nested(TWICE[kind], 101)
+    for action in (lambda: encode(deeper, "v"), lambda: check(deeper, "v")):
+        with pytest.raises(UnsavableError, match="nested more than 200 levels deep") as caught:
+            action()
+        assert len(caught.value.path) < 80
+
+
+@pytest.mark.parametrize("kind", TEXTS_TWICE)
+def test_a_text_with_an_envelope_around_a_dict_has_the_same_limit(kind: str) -> None:
+    opening, closing = TEXTS_TWICE[kind]
+    text = opening * 100 + "0" + closing * 100
+    assert encode(decode(text)) == text
+    show(text)
+    deeper = opening * 101 + "0" + closing * 101
+    for read in (decode, show):
+        with pytest.raises(UndecodableError, match="200 levels") as caught:
+            read(deeper)
+        assert len(caught.value.path) < 80
 
 
 @pytest.mark.parametrize("kind", LEVELS)
@@ -92,10 +144,10 @@ def test_a_text_too_deep_in_a_set_or_a_key_is_told_so(around: str) -> None:
     assert caught.value.path == "v"
 
 
-@pytest.mark.parametrize("opening", [opening for opening, _ in TEXTS.values()])
+@pytest.mark.parametrize("opening", [opening for opening, _ in ALL_TEXTS.values()])
 @pytest.mark.parametrize("times", [300, 1_000, 100_000])
 def test_a_text_without_end_is_undecodable(opening: str, times: int) -> None:
-    closing = dict(TEXTS.values())[opening]
+    closing = dict(ALL_TEXTS.values())[opening]
     for text in (opening * times, opening * times + "0" + closing * times):
         for read in (decode, show):
             with pytest.raises(UndecodableError):
@@ -132,6 +184,24 @@ def _through_a_tuple() -> tuple[Any, str, str]:
     return leg, "v.tags[0][0]", "v"
 
 
+def _through_an_ordereddict() -> tuple[Any, str, str]:
+    value: OrderedDict[str, Any] = OrderedDict()
+    value["a"] = defaultdict(list, {"b": [value]})
+    return [value], "v[0]['a']['b'][0]", "v[0]"
+
+
+def _through_a_deque() -> tuple[Any, str, str]:
+    value: deque[Any] = deque([0])
+    value.append(defaultdict(int, a=value))
+    return value, "v[1]['a']", "v"
+
+
+def _through_a_named_tuple() -> tuple[Any, str, str]:
+    basket = Basket(None)
+    basket.item = Quote(1, basket)
+    return basket, "v.to_state()['item'].ask", "v"
+
+
 def _through_a_set() -> tuple[Any, str, str]:
     value: set[Any] = set()
     value.add(Holder([value]))
@@ -146,7 +216,10 @@ def _through_a_key() -> tuple[Any, str, str]:
 
 @pytest.mark.parametrize(
     "cycle",
-    [_list_in_itself, _dict_in_itself, _deeper, _dataclass_in_itself, _through_a_tuple, _through_a_set, _through_a_key],
+    [
+        *(_list_in_itself, _dict_in_itself, _deeper, _dataclass_in_itself, _through_a_tuple, _through_a_set),
+        *(_through_a_key, _through_an_ordereddict, _through_a_deque, _through_a_named_tuple),
+    ],
 )
 def test_a_value_that_contains_itself_is_refused_where_it_closes(cycle: Callable[[], tuple[Any, str, str]]) -> None:
     value, closes, origin = cycle()
@@ -176,7 +249,9 @@ def frames_left() -> int:
 
 
 @pytest.mark.parametrize("left", [40, 100, 150])
-@pytest.mark.parametrize("kind", ["list", "tuple", "dict", "dict with a tuple key", "dataclass"])
+@pytest.mark.parametrize(
+    "kind", ["list", "tuple", "dict", "dict with a tuple key", "dataclass", "named tuple", "deque"]
+)
 def test_a_full_stack_is_an_unsavable_value_and_not_a_recursion_error(left: int, kind: str) -> None:
     value = nested(LEVELS[kind], 200)
     for action in (lambda: encode(value, "v"), lambda: check(value, "v")):

@@ -7,20 +7,25 @@ import decimal
 import json
 import sys
 import time
+import tracemalloc
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from examples import EXAMPLES, Counted
+from hostile_standard import IMPOSSIBLE_STANDARD, MISSHAPEN_STANDARD
 from hostile_texts import IMPOSSIBLE, MISSHAPEN, NOT_JSON
 from hypothesis import given
 from hypothesis import strategies as st
 from same import same, scalars, thorough, values
 
+from examples import EXAMPLES, Counted
 from stratvars.codec import decode, encode
 from stratvars.codec.registry import TAGS
 from stratvars.codec.tree import show
 from stratvars.errors import RestoreError, UndecodableError
+
+MISSHAPEN = MISSHAPEN + MISSHAPEN_STANDARD
+IMPOSSIBLE = IMPOSSIBLE + IMPOSSIBLE_STANDARD
 
 
 def problem_of(text: str | bytes, name: str = "v") -> UndecodableError:
@@ -123,6 +128,49 @@ def test_a_megabyte_of_digits_is_read_at_once() -> None:
     assert value == 16**1_000_000 - 1
     show('{"$int":"0x' + "f" * 1_000_000 + '"}')
     assert time.perf_counter() - before < 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9" * 10_000_000,
+        "[" + "-" + "9" * 10_000_000 + "]",
+        '{"$bytes":"' + "A" * 10_000_001 + '"}',
+        '{"$bytes":"' + "A" * 9_999_996 + "A-_=" + '"}',
+        '{"$bytearray":"' + "====" * 2_000_000 + '"}',
+        '{"$fraction":[{"$int":"0x' + "f" * 5_000_000 + '"},{"$int":"0x' + "e" * 5_000_000 + '"}]}',
+        '{"$uuid":"' + "0" * 10_000_000 + '"}',
+        '{"$zone":"' + "x/" * 5_000_000 + '"}',
+        '{"$timezone":["+01:00","' + "\\\\" * 2_000_000 + '"]}',
+        '{"$path":["' + "P" * 10_000_000 + '","x"]}',
+        '{"$defaultdict":["' + "i" * 10_000_000 + '",{}]}',
+        '{"$deque":[[],9223372036854775808]}',
+        '{"$deque":[[' + "0," * 1_000_000 + "0],1000000]}",
+        '{"$object":["' + "B" * 10_000_000 + '",1]}',
+        '{"$counter":' * 100_000,
+    ],
+    ids=lambda text: ascii(text)[:30],
+)
+def test_a_huge_text_is_refused_in_no_time(text: str) -> None:
+    before = time.perf_counter()
+    assert len(str(problem_of(text))) < 400
+    assert time.perf_counter() - before < 5
+
+
+def test_what_a_short_text_promises_takes_no_memory() -> None:
+    tracemalloc.start()
+    try:
+        for text in (
+            '{"$deque":[[],9223372036854775807]}',
+            '{"$range":[0,' + "9" * 600 + ",1]}",
+            '{"$defaultdict":["bytearray",{}]}',
+        ):
+            decode(text)
+            show(text)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_000_000
 
 
 def test_malformed_decimals_are_refused_where_the_user_does_not_trap_them() -> None:

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from examples import BY_TAG, Leg, Point
 from same import same
 
+from examples import BY_TAG, Leg, Point
 from stratvars.codec import check, decode, encode
 from stratvars.errors import UndecodableError
 
@@ -29,13 +29,17 @@ def run(program: str, text: str = "", *options: str) -> str:
 
 def test_plain_values_are_written_and_read_without_numpy_or_pandas() -> None:
     program = (
-        "import sys, decimal, datetime\n"
+        "import sys, collections, decimal, datetime, fractions, pathlib, uuid, zoneinfo\n"
         "import stratvars.codec as codec\n"
         "value = [1, 2.5, 'x', (1,), {1: {2}}, decimal.Decimal(1), datetime.datetime.now(datetime.UTC)]\n"
+        "value += [1j, b'x', bytearray(b'x'), frozenset({1}), range(3), datetime.timezone.utc]\n"
+        "value += [collections.OrderedDict(a=1), collections.Counter('a'), collections.defaultdict(int, a=1)]\n"
+        "value += [collections.deque([1], 2)]\n"
+        "value += [fractions.Fraction(1, 2), uuid.UUID(int=1), pathlib.Path('x'), zoneinfo.ZoneInfo('Europe/Berlin')]\n"
         "assert codec.decode(codec.encode(value)) == value\n"
         "codec.check(value, 'v')\n"
         "try:\n    codec.encode(object())\nexcept TypeError:\n    pass\n"
-        "print(sorted({'numpy', 'pandas', 'rich', 'click'} & set(sys.modules)))"
+        "print(sorted({'numpy', 'pandas', 'pytz', 'attrs', 'pydantic', 'polars', 'rich', 'click'} & set(sys.modules)))"
     )
     assert run(program) == "[]"
 
@@ -73,7 +77,8 @@ def test_a_class_that_only_claims_to_be_numpy_s_is_refused() -> None:
 def test_the_text_does_not_depend_on_the_process() -> None:
     program = (
         "import stratvars.codec as codec\n"
-        "print(codec.encode([{'b', 'a', 'c', 'x', 'y', 'z'}, {1: 2**2047, 'a': 10**5000}, {('a', 1), ('b', 2)}]))"
+        "print(codec.encode([{'b', 'a', 'c', 'x', 'y', 'z'}, {1: 2**2047, 'a': 10**5000}, {('a', 1), ('b', 2)}]))\n"
+        "print(codec.encode(frozenset({frozenset('abc'), frozenset('xyz'), ('a', b'b'), 1j, None, range(3)})))"
     )
     texts = {run(program), run(program), run(program, "", "-X", "int_max_str_digits=640"), run(program, "", "-R")}
     assert len(texts) == 1
@@ -137,16 +142,16 @@ def _swap_fields(value: Any) -> None:
 
 
 @contextlib.contextmanager
-def meanwhile(work: Callable[[], None]) -> Iterator[None]:
-    """Do the work again and again in another thread, which gets its turn as often as can be."""
+def meanwhile(work: Callable[[], None], interval: float = 1e-6) -> Iterator[None]:
+    """Do the work again and again in another thread, which gets its turn after that many seconds."""
     stop = threading.Event()
 
     def again_and_again() -> None:
         while not stop.is_set():
             work()
 
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(interval)
     thread = threading.Thread(target=again_and_again)
     thread.start()
     try:
@@ -154,7 +159,7 @@ def meanwhile(work: Callable[[], None]) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
-        sys.setswitchinterval(interval)
+        sys.setswitchinterval(before)
 
 
 @pytest.mark.parametrize("mutate", [_grow_dict, _grow_list, _grow_set, _swap_fields])

@@ -2,23 +2,20 @@ from __future__ import annotations
 
 import enum
 import threading
-from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
-from collections.abc import Callable
+import time as time_module
+from array import array
+from collections import ChainMap, Counter, namedtuple
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
+from datetime import UTC, datetime
 from decimal import Decimal
-from fractions import Fraction
-from importlib.resources import files
-from pathlib import Path
-from typing import Any
+from pathlib import PurePosixPath
+from types import SimpleNamespace as Namespace
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import numpy as np
-import pandas as pd
 import pytest
-from examples import BERLIN, Leg, Point, Side, Slotted
 
+from examples import Leg, Point, Side, Slotted
 from stratvars.codec import check, encode, register
 from stratvars.errors import UnsavableError
 
@@ -47,6 +44,22 @@ class MyList(list[int]):
     pass
 
 
+class MyCounter(Counter[str]):
+    pass
+
+
+class MyBytes(bytes):
+    pass
+
+
+class MyPath(PurePosixPath):
+    pass
+
+
+class MyUUID(UUID):
+    pass
+
+
 class MyDatetime(datetime):
     pass
 
@@ -72,18 +85,8 @@ class Unregistered:
     x: int
 
 
-class Foreign(tzinfo):
-    def utcoffset(self, dt: datetime | None) -> timedelta:
-        return timedelta(hours=1)
-
-    def dst(self, dt: datetime | None) -> timedelta:
-        return timedelta(0)
-
-    def tzname(self, dt: datetime | None) -> str:
-        return "foreign"
-
-
 Pair = namedtuple("Pair", "a b")  # noqa: PYI024 - the untyped kind is refused too
+BAD = object()
 
 
 def refusal_of(value: object, name: str = "v") -> UnsavableError:
@@ -103,12 +106,24 @@ def refusal_of(value: object, name: str = "v") -> UnsavableError:
             "an Unregistered cannot be stored yet; add `stratvars.register(Unregistered)` after the class",
         ),
         (Color.RED, "a Color cannot be stored yet; add `stratvars.register(Color)` after the class"),
+        (Pair(1, 2), "a Pair cannot be stored yet; add `stratvars.register(Pair)` after the class"),
         (Number.ONE, "a Number cannot be stored yet; add `stratvars.register(Number)` after the class"),
-        (np.zeros(2), "a numpy.ndarray cannot be stored; store `value.tolist()` instead"),
-        (pd.Timestamp(0), "a pandas.Timestamp cannot be stored; store `value.to_pydatetime()` instead"),
-        (frozenset({1}), "a frozenset cannot be stored; store a set, or as a key a sorted tuple, instead"),
-        (b"x", "a bytes cannot be stored; store `value.hex()` instead"),
-        (OrderedDict(), "a collections.OrderedDict cannot be stored; store `dict(value)` instead"),
+        (memoryview(b"x"), "a memoryview cannot be stored; store `bytes(value)` instead"),
+        (
+            MyDict(),
+            (
+                "a test_codec_refusals.MyDict cannot be stored; store `dict(value)` instead, or add"
+                " `stratvars.register(MyDict, to_state=dict, from_state=MyDict)` after the class"
+            ),
+        ),
+        (
+            Plain(),
+            (
+                "a test_codec_refusals.Plain cannot be stored; store what it holds as numbers, text, lists and dicts,"
+                " or add `stratvars.register(Plain, to_state=..., from_state=...)` after the class; or keep it as an"
+                " attribute of the strategy, not in its variables"
+            ),
+        ),
     ],
 )
 def test_the_problem_names_the_type_and_the_remedy(value: object, problem: str) -> None:
@@ -118,15 +133,15 @@ def test_the_problem_names_the_type_and_the_remedy(value: object, problem: str) 
 @pytest.mark.parametrize(
     ("value", "remedy"),
     [
-        (bytearray(b"x"), "`value.hex()`"),
-        (1j, "`(value.real, value.imag)`"),
-        (range(3), "`list(value)`"),
-        (deque([1]), "`list(value)`"),
-        (defaultdict(int), "`dict(value)`"),
-        (Counter("a"), "`dict(value)`"),
-        (MyDict(), "`dict(value)`"),
+        (memoryview(b"x"), "`bytes(value)`"),
+        (array("d", [1.0]), "`value.tolist()`"),
+        (MyDict(), "`stratvars.register(MyDict, to_state=dict, from_state=MyDict)`"),
+        (MyCounter(), "`stratvars.register(MyCounter, to_state=Counter, from_state=MyCounter)`"),
+        (MyBytes(), "`stratvars.register(MyBytes, to_state=bytes, from_state=MyBytes)`"),
+        (MyPath("x"), "`str(value)`"),
+        (time_module.gmtime(0), "`tuple(value)`"),
+        (ChainMap(), "`dict(value)`"),
         ({}.keys(), "`set(value)`"),
-        (Pair(1, 2), "`tuple(value)`"),
         (MyStr("x"), "`str(value)`"),
         (MyInt(1), "`int(value)`"),
         (MyFloat(1), "`float(value)`"),
@@ -134,11 +149,7 @@ def test_the_problem_names_the_type_and_the_remedy(value: object, problem: str) 
         (MyDecimal(1), "`Decimal(value)`"),
         (MyNumpyFloat(1), "`float(value)`"),
         (MyDatetime(2024, 1, 1, tzinfo=UTC), "plain `datetime`"),
-        (Fraction(1, 2), "`(value.numerator, value.denominator)`"),
-        (UUID(int=1), "`str(value)`"),
-        (Path("x"), "`str(value)`"),
-        (BERLIN, "its name"),
-        (UTC, "its name"),
+        (MyUUID(int=1), "`str(value)`"),
         (Leg, "its name"),
         (ValueError("x"), "`str(error)`"),
         (len, "its name"),
@@ -147,13 +158,6 @@ def test_the_problem_names_the_type_and_the_remedy(value: object, problem: str) 
         (enum, "its name"),
         ((x for x in [1]), "`list(value)`"),
         (iter([]), "`list(value)`"),
-        (np.void(b"x"), "`value.item()`"),
-        (pd.NaT, "None"),
-        (pd.NA, "None"),
-        (pd.Timedelta(1), "`value.to_pytimedelta()`"),
-        (pd.Series([1]), "`value.to_dict()`"),
-        (pd.DataFrame({"a": [1]}), '`value.to_dict("records")`'),
-        (pd.RangeIndex(2), "`value.tolist()`"),
         (Plain(), "an attribute of the strategy"),
         (threading.Lock(), "an attribute of the strategy"),
         (object(), "an attribute of the strategy"),
@@ -169,19 +173,19 @@ def test_what_cannot_come_back_exactly_is_refused_with_a_remedy(value: object, r
 @pytest.mark.parametrize(
     ("value", "path"),
     [
-        (b"", "positions"),
-        ({"SPY": [0, 1, Leg(1.0, tags=[b""])]}, "positions['SPY'][2].tags[0]"),
-        ([(1, {2: b""})], "positions[0][1][2]"),
-        ({("SPY", 450.0): b""}, "positions[('SPY', 450.0)]"),
-        ({Side.BUY: b""}, "positions[Side.BUY]"),
-        ({"it's": b""}, 'positions["it\'s"]'),
-        ({None: [b""]}, "positions[None][0]"),
-        (Slotted(1, Point(b"")), "positions.note.x"),
-        ({"a": {1, (2, b"")}}, "positions['a']"),
-        ({"a": {b"": 1}}, "positions['a']"),
-        ({"a": {(1, (b"",)): 1}}, "positions['a']"),
-        ([1.0, 2.0, b""], "positions[2]"),
-        (["a", b""], "positions[1]"),
+        (BAD, "positions"),
+        ({"SPY": [0, 1, Leg(1.0, tags=[BAD])]}, "positions['SPY'][2].tags[0]"),
+        ([(1, {2: BAD})], "positions[0][1][2]"),
+        ({("SPY", 450.0): BAD}, "positions[('SPY', 450.0)]"),
+        ({Side.BUY: BAD}, "positions[Side.BUY]"),
+        ({"it's": BAD}, 'positions["it\'s"]'),
+        ({None: [BAD]}, "positions[None][0]"),
+        (Slotted(1, Point(BAD)), "positions.note.x"),
+        ({"a": {1, (2, BAD)}}, "positions['a']"),
+        ({"a": {BAD: 1}}, "positions['a']"),
+        ({"a": {(1, (BAD,)): 1}}, "positions['a']"),
+        ([1.0, 2.0, BAD], "positions[2]"),
+        (["a", BAD], "positions[1]"),
     ],
 )
 def test_the_path_reads_as_python(value: object, path: str) -> None:
@@ -191,24 +195,24 @@ def test_the_path_reads_as_python(value: object, path: str) -> None:
 
 
 def test_a_path_without_a_name_begins_with_its_first_step() -> None:
-    assert refusal_of([b""], "").path == "[0]"
-    assert str(refusal_of(b"", "")).startswith("a bytes")
+    assert refusal_of([BAD], "").path == "[0]"
+    assert str(refusal_of(BAD, "")).startswith("an object")
 
 
 def test_a_refused_key_and_a_refused_element_are_told_from_the_value() -> None:
-    assert refusal_of({b"": 1}).problem.startswith("in a key, a bytes cannot")
-    assert refusal_of({b""}).problem.startswith("in this set, a bytes cannot")
+    assert refusal_of({BAD: 1}).problem.startswith("in a key, an object cannot")
+    assert refusal_of({BAD}).problem.startswith("in this set, an object cannot")
 
 
 def test_the_path_of_a_very_long_or_unprintable_key_is_short() -> None:
-    assert len(refusal_of({"k" * 10_000: b""}).path) < 100
-    assert refusal_of({10**5000: b""}).path == "v[<int>]"
-    assert refusal_of({"\x1b[2J\x00": b""}).path == "v['\\x1b[2J\\x00']"
+    assert len(refusal_of({"k" * 10_000: BAD}).path) < 100
+    assert refusal_of({10**5000: BAD}).path == "v[<int>]"
+    assert refusal_of({"\x1b[2J\x00": BAD}).path == "v['\\x1b[2J\\x00']"
 
 
 def test_a_key_whose_repr_fails_is_named_by_its_type() -> None:
     assert refusal_of({Point(_Rude()): 1}).path == "v"
-    assert refusal_of({(RudeSide.A,): b""}).path == "v[<tuple>]"
+    assert refusal_of({(RudeSide.A,): BAD}).path == "v[<tuple>]"
 
 
 class _Rude:
@@ -224,42 +228,8 @@ class RudeSide(enum.Enum):
         raise RuntimeError
 
 
-def _no_cache() -> datetime:
-    return datetime(2024, 1, 1, tzinfo=ZoneInfo.no_cache("Europe/Berlin"))
-
-
-def _from_file() -> datetime:
-    with files("tzdata").joinpath("zoneinfo", "Europe", "Berlin").open("rb") as file:
-        return datetime(2024, 1, 1, tzinfo=ZoneInfo.from_file(file, key="Europe/Berlin"))
-
-
-class _MyZone(ZoneInfo):
-    pass
-
-
-@pytest.mark.parametrize(
-    "moment",
-    [
-        lambda: datetime(2024, 1, 1, tzinfo=Foreign()),
-        lambda: time(9, 30, tzinfo=Foreign()),
-        lambda: datetime(2024, 1, 1, tzinfo=_MyZone("Europe/Berlin")),
-        _no_cache,
-        _from_file,
-    ],
-)
-def test_a_zone_that_would_not_come_back_the_same_is_refused(moment: Callable[[], Any]) -> None:
-    error = refusal_of([moment()])
-    assert error.path == "v[0]"
-    assert "use `zoneinfo.ZoneInfo" in error.problem
-
-
-def test_a_foreign_zone_is_named() -> None:
-    problem = refusal_of(datetime(2024, 1, 1, tzinfo=Foreign())).problem
-    assert "a datetime whose tzinfo is a test_codec_refusals.Foreign cannot be stored" in problem
-
-
 def test_a_refusal_does_not_quote_the_value() -> None:
-    for value in (b"secret", [MyStr("secret")], {"k": deque(["secret"])}, {Path("secret")}):
+    for value in (memoryview(b"secret"), [MyStr("secret")], {"k": Namespace(x="secret")}, {MyPath("secret")}):
         assert "secret" not in str(refusal_of(value))
 
 
@@ -288,7 +258,3 @@ def test_a_field_deleted_from_an_object_has_the_default_of_its_class() -> None:
 def test_a_key_that_is_a_subclass_of_str_is_refused() -> None:
     assert "`str(value)`" in refusal_of({MyStr("a"): 1}).problem
     assert "`str(value)`" in refusal_of([MyStr("a")]).problem
-
-
-def test_a_fixed_offset_is_not_refused_as_foreign() -> None:
-    check([datetime(2024, 1, 1, tzinfo=timezone(timedelta(hours=1), "x"))], "v")

@@ -5,10 +5,10 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 import pytest
-from examples import BY_TAG, EXAMPLES, Counted, Leg, Point, Side
 from hypothesis import given
 from same import flat_lists, same, thorough, values
 
+from examples import BY_TAG, EXAMPLES, Counted, Leg, Point, Side
 from stratvars.codec import check, decode, encode
 from stratvars.codec.registry import TAGS
 
@@ -56,7 +56,7 @@ def test_lists_of_one_type_come_back_the_same(value: list[Any]) -> None:
 
 
 def test_every_tag_has_an_example_that_is_written_with_it() -> None:
-    assert set(BY_TAG) == set(TAGS)
+    assert set(BY_TAG) == set(TAGS) - {"$pytz"}  # zones of pytz have a file of their own
     for tag, examples in BY_TAG.items():
         for value in examples:
             assert encode(value).startswith(f'{{"{tag}":'), value

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from examples import BY_TAG, EXAMPLES, Bits, Leg, Permission, Side
 from hypothesis import given
 from same import thorough, values
 
+from examples import BY_TAG, EXAMPLES, Bits, Leg, Permission, Side
 from stratvars.codec import encode
 from stratvars.codec.tree import show
 
@@ -37,6 +37,28 @@ from stratvars.codec.tree import show
             '{"$dataclass":["Unknown",{"strike":100.0,"legs":[{"$enum":["Side","BUY"]}]}]}',
             "Unknown(strike=100.0, legs=[Side.BUY])",
         ),
+        ('{"$complex":[1.0,{"$float":"nan"}]}', "(1+nanj)"),
+        ('{"$bytes":"AP8="}', "b'\\x00\\xff'"),
+        ('{"$bytearray":"AP8="}', "bytearray(b'\\x00\\xff')"),
+        ('{"$frozenset":[]}', "frozenset()"),
+        ('{"$frozenset":[1,{"$frozenset":[2]}]}', "frozenset({1, frozenset({2})})"),
+        ('{"$deque":[[1,"a"],null]}', "deque([1, 'a'])"),
+        ('{"$deque":[[],5]}', "deque([], maxlen=5)"),
+        ('{"$ordereddict":{"b":1,"a":2}}', "OrderedDict({'b': 1, 'a': 2})"),
+        ('{"$counter":{"$dict":[[1,2]]}}', "Counter({1: 2})"),
+        ('{"$defaultdict":["list",{"SPY":[1]}]}', "defaultdict(list, {'SPY': [1]})"),
+        ('{"$defaultdict":[null,{}]}', "defaultdict(None, {})"),
+        ('{"$range":[0,3,1]}', "range(0, 3)"),
+        ('{"$range":[0,9,-2]}', "range(0, 9, -2)"),
+        ('{"$fraction":[1,3]}', "Fraction(1, 3)"),
+        ('{"$fraction":[{"$int":"0x' + "f" * 16384 + '"},2]}', f"Fraction(0x{'f' * 16384}, 2)"),
+        ('{"$uuid":"00000000-0000-0000-0000-000000000001"}', "UUID('00000000-0000-0000-0000-000000000001')"),
+        ('{"$path":["PosixPath","/data"]}', "PosixPath('/data')"),
+        ('{"$path":["WindowsPath","C:\\\\data"]}', "WindowsPath('C:\\\\data')"),
+        ('{"$zone":"Nowhere/Atlantis"}', "ZoneInfo('Nowhere/Atlantis')"),
+        ('{"$timezone":"-05:00"}', "timezone('-05:00')"),
+        ('{"$timezone":["+01:00","CET"]}', "timezone('+01:00', 'CET')"),
+        ('{"$namedtuple":["Unknown",{"bid":1,"ask":{"$tuple":[]}}]}', "Unknown(bid=1, ask=())"),
         ('{"$date":"2024-01-02"}', "date('2024-01-02')"),
         ('{"$time":"09:30:00[Nowhere/Atlantis]"}', "time('09:30:00[Nowhere/Atlantis]')"),
         (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta, timezone
 
 import pytest
-from examples import BERLIN
 from same import same
 
+from examples import BERLIN
 from stratvars.codec import decode
 from stratvars.errors import UndecodableError
 

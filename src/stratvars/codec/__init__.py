@@ -12,14 +12,28 @@ in the list of pages here.
 from __future__ import annotations
 
 from stratvars.codec import (
+    binary,
     containers,
+    converted,
     dataclass_objects,
     decimals,
+    deques,
+    dict_kinds,
     enum_members,
+    file_paths,
+    more_numbers,
+    named_tuples,
+    numpy_arrays,
     numpy_scalars,
+    pandas_arrays,
+    pandas_frames,
+    pandas_indexes,
+    pandas_scalars,
     scalars,
     sets,
     times,
+    uuids,
+    zones,
 )
 from stratvars.codec.reading import decode
 from stratvars.codec.register import register
@@ -30,5 +44,28 @@ __all__ = ["FORMAT", "check", "decode", "encode", "is_immutable", "register"]
 FORMAT: int = 1
 """The version of the text. It rises when a text is written that an older reader would get wrong."""
 
-PAGES = (containers, dataclass_objects, decimals, enum_members, numpy_scalars, scalars, sets, times)
+PAGES = (
+    binary,
+    containers,
+    converted,
+    dataclass_objects,
+    decimals,
+    deques,
+    dict_kinds,
+    enum_members,
+    file_paths,
+    more_numbers,
+    named_tuples,
+    numpy_arrays,
+    numpy_scalars,
+    pandas_arrays,
+    pandas_frames,
+    pandas_indexes,
+    pandas_scalars,
+    scalars,
+    sets,
+    times,
+    uuids,
+    zones,
+)
 """The pages; importing one registers its types and tags."""

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from stratvars.codec.paths import Refusal, TooDeep, key_step
-from stratvars.codec.reading import expect, expect_pair, read, read_items
+from stratvars.codec.reading import envelope_tag, expect, expect_pair, read, read_fields, read_items
 from stratvars.codec.registry import ENCODERS, add_tag, add_type
 from stratvars.codec.scalars import LARGEST_PLAIN, is_utf8
-from stratvars.codec.tree import show_items, show_pairs
+from stratvars.codec.tree import show_items, show_pairs, show_tree
 
 _ONLY_STR = frozenset({str})
 _NOTHING_TO_ESCAPE = frozenset({bool, type(None)})
@@ -64,7 +64,8 @@ def _encode_tuple(value: tuple[Any, ...], room: int) -> Any:
     return {"$tuple": encode_items(value, value, room - 1)}
 
 
-def _encode_dict(value: dict[Any, Any], room: int) -> Any:
+def encode_dict(value: dict[Any, Any], room: int) -> Any:
+    """Write a dict as an object, or as pairs."""
     if room == 0:
         raise TooDeep(value)
     # dict.copy, not tuple(items()): that makes an object per item, so the garbage collector may run in the midst of
@@ -113,6 +114,18 @@ def _decode_tuple(payload: Any, room: int) -> tuple[Any, ...]:
     return tuple(read_items(payload, room))
 
 
+def read_dict(tree: Any, room: int) -> dict[Any, Any]:
+    """Return what ``encode_dict`` wrote, and nothing else."""
+    return read_fields(tree, room) if _is_object(tree) else _decode_dict(tree["$dict"], room)
+
+
+def _is_object(tree: Any) -> bool:
+    tag = envelope_tag(expect(tree, dict))
+    if tag not in {None, "$dict"}:
+        raise Refusal("a dict should stand here")
+    return tag is None
+
+
 def _decode_dict(payload: Any, room: int) -> dict[Any, Any]:
     pairs = expect(payload, list)
     if room == 0:
@@ -141,6 +154,12 @@ def _show_tuple(payload: Any, room: int) -> str:
     return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
 
 
+def show_dict(tree: Any, room: int) -> str:
+    """Return what ``encode_dict`` wrote in the notation of Python."""
+    _is_object(tree)
+    return show_tree(tree, room)
+
+
 def _show_dict(payload: Any, room: int) -> str:
     if room == 0:
         raise TooDeep(payload)
@@ -149,6 +168,6 @@ def _show_dict(payload: Any, room: int) -> str:
 
 add_type(list, _encode_list)
 add_type(tuple, _encode_tuple)
-add_type(dict, _encode_dict)
+add_type(dict, encode_dict)
 add_tag("$tuple", _decode_tuple, _show_tuple)
 add_tag("$dict", _decode_dict, _show_dict)

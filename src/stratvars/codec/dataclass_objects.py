@@ -2,7 +2,8 @@
 
 An object is read by setting its fields, so neither ``__init__`` nor ``__post_init__`` runs: they may fetch a price or
 send an order. A field that the text does not have takes the default of the class; a field the class does not have is
-an error, because dropping it would lose what it held.
+an error, because dropping it would lose what it held. Where the class was registered with a ``from_state`` since, that
+function gets the fields as a dict.
 """
 
 from __future__ import annotations
@@ -14,21 +15,21 @@ from functools import cached_property
 from types import MemberDescriptorType
 from typing import Any, Generic
 
-from stratvars.codec.names import find
+from stratvars.codec import names
+from stratvars.codec.converted import Converter
 from stratvars.codec.paths import Refusal, TooDeep, quoted
-from stratvars.codec.reading import expect, expect_pair, read
+from stratvars.codec.reading import expect, expect_pair, read, read_fields
 from stratvars.codec.registry import ENCODERS, add_tag, add_type
-from stratvars.codec.tree import show_name, show_tree
+from stratvars.codec.tree import show_call
 from stratvars.errors import UsageError
 
 _OWN_SLOTS = frozenset({"__dict__", "__weakref__"})
-_schemas: dict[type, _Schema] = {}
 
 
 def add_dataclass(cls: type, name: str) -> None:
     """Register how objects of a dataclass are written and read."""
     schema = _Schema(cls, name, {field.name: field for field in dataclasses.fields(cls)}, cls.__dictoffset__ != 0)
-    _schemas[cls] = schema
+    names.keep_shape(cls, schema)
     add_type(cls, schema.encode)
 
 
@@ -84,7 +85,8 @@ class _Schema:
         for field in stored:
             if field not in self.fields:
                 raise Refusal(
-                    f"{self.name} has no field {quoted(field)} any more; declare it again, or take it out of the text"
+                    f"{self.name} has no field {quoted(field)} any more; declare it again, or register the class with"
+                    " a from_state that knows it"
                 )
         value = self.cls.__new__(self.cls)
         for name, declared in self.fields.items():
@@ -121,7 +123,7 @@ def _foreign_new(cls: type) -> str | None:
         return None
     return (
         f"its objects are made by {maker.__name__}.__new__ and may hold more than their fields; write it without that"
-        " base and without a __new__"
+        " base and without a __new__, or give register its to_state and from_state"
     )
 
 
@@ -144,20 +146,17 @@ def _other_slots(cls: type) -> str | None:
 
 def _decode(payload: Any, room: int) -> Any:
     name, stored = expect_pair(payload)
-    schema = _schemas.get(find(expect(name, str)))
-    if schema is None:
-        raise Refusal(f"{name} was a dataclass when this was saved and is none now; register it under another name")
-    return schema.decode(expect(stored, dict), room)
+    shape = names.shape_of(expect(name, str))
+    if isinstance(shape, Converter):
+        return shape.make(read_fields(expect(stored, dict), room))
+    if not isinstance(shape, _Schema):
+        raise names.changed(name, "a dataclass")
+    return shape.decode(expect(stored, dict), room)
 
 
 def _show(payload: Any, room: int) -> str:
     name, stored = expect_pair(payload)
-    if room == 0:
-        raise TooDeep(payload)
-    shown = []
-    for field, item in expect(stored, dict).items():
-        shown.append(f"{show_name(field)}={show_tree(item, room - 1)}")
-    return f"{show_name(name)}({', '.join(shown)})"
+    return show_call(name, expect(stored, dict), room)
 
 
 add_tag("$dataclass", _decode, _show)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum, Flag
 from typing import Any
 
-from stratvars.codec.names import find
+from stratvars.codec import names
 from stratvars.codec.paths import Refusal, quoted
 from stratvars.codec.reading import expect, expect_pair
 from stratvars.codec.registry import Encoder, add_tag, add_type
@@ -36,20 +36,20 @@ def _encoder(class_name: str) -> Encoder:
 def _bits(value: Flag) -> list[str | int]:
     named = [member for member in type(value) if member.value & value.value]
     rest = value.value & ~sum(member.value for member in named)
-    names: list[str | int] = [escape(member.name or "") for member in named]
-    return [*names, rest] if rest else names
+    parts: list[str | int] = [escape(member.name or "") for member in named]
+    return [*parts, rest] if rest else parts
 
 
 def _decode(payload: Any, room: int) -> Enum:  # noqa: ARG001 - the signature of a decoder
     class_name, member = expect_pair(payload)
-    cls = find(expect(class_name, str))
+    cls = names.find(expect(class_name, str))
     if not issubclass(cls, Enum):
-        raise Refusal(f"{class_name} was an Enum when this was saved and is none now; register it under another name")
+        raise names.changed(class_name, "an Enum")
     if type(member) is not list:
         return _member(cls, class_name, member)
     if issubclass(cls, Flag):
         return _combined(cls, class_name, member)
-    raise Refusal(f"{class_name} was a Flag when this was saved and is none now; register it under another name")
+    raise names.changed(class_name, "a Flag")
 
 
 def _member(cls: type[Enum], class_name: str, payload: Any) -> Enum:

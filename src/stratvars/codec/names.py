@@ -13,6 +13,7 @@ from stratvars.codec.paths import Refusal, quoted
 from stratvars.errors import UsageError
 
 _classes: dict[str, type] = {}
+_shapes: dict[type, object] = {}
 # Two threads that register would each find a name free and both take it.
 _lock = Lock()
 
@@ -41,6 +42,26 @@ def find(name: str) -> type:
             " `stratvars.register` on it before the state is restored"
         )
     return cls
+
+
+def keep_shape(cls: type, shape: object) -> None:
+    """Keep how objects of a class are read; the last registration of the class counts."""
+    _shapes[cls] = shape
+
+
+def shape_of(name: str) -> object:
+    """Return how objects of the class of a name are read, or raise Refusal."""
+    return _shapes.get(find(name))
+
+
+def changed(name: str, shape: str) -> Refusal:
+    """Return the Refusal for a class that is of another shape than when it was saved."""
+    return Refusal(f"{name} was {shape} when this was saved and is not any more; register under this name one that is")
+
+
+def knows(cls: type) -> bool:
+    """Tell whether the class, or an older definition of it, was registered."""
+    return any(_origin(owner) == _origin(cls) for owner in tuple(_classes.values()))
 
 
 def _require_free(cls: type, name: str) -> None:

@@ -15,24 +15,26 @@ from typing import Any
 
 from stratvars.codec.paths import Refusal
 from stratvars.codec.reading import expect, expect_pair, read
-from stratvars.codec.registry import IMMUTABLE, Encoder, add_family, add_tag
+from stratvars.codec.registry import IMMUTABLE, Encoder, add_tag
 from stratvars.codec.scalars import encode_float, escape, unescape
 from stratvars.codec.tree import show_tree
 
 _UNIT = re.compile(r"(datetime64|timedelta64)(\[[0-9]*(Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\])?")
-_DATE = re.compile(r"NaT|[+-]?[0-9]{3,}(-[0-9T:.-]*)?")
+DATE = re.compile(r"NaT|[+-]?[0-9]{3,}(-[0-9T:.-]*)?")
 _SPECIAL = ("nan", "inf", "-inf", "0.0", "-0.0")
 
 
 @dataclass(frozen=True, slots=True)
-class _Family:
+class Family:
     """How a family of scalar types is written, and read into one of them."""
 
     write: Callable[[Any], Any]
     read: Callable[[Any, Any], Any]
     has_unit: bool = False
+    immutable: bool = True
 
     def encoder(self, name: str) -> Encoder:
+        """Return how values of the type called ``name`` are written."""
         if self.has_unit:
             return lambda value, _: {"$numpy": [value.dtype.name, self.write(value)]}
         return lambda value, _: {"$numpy": [name, self.write(value)]}
@@ -93,7 +95,7 @@ def _read_long(kind: Any, payload: Any) -> Any:
     return value
 
 
-def _complex(part: _Family) -> _Family:
+def _complex(part: Family) -> Family:
     """Return the family of complex types whose two parts are of this family."""
 
     def read_parts(kind: Any, payload: Any) -> Any:
@@ -104,7 +106,7 @@ def _complex(part: _Family) -> _Family:
         cell.imag = part.read(type(kind().real), imag)
         return cell[()]
 
-    return _Family(lambda value: [part.write(value.real), part.write(value.imag)], read_parts)
+    return Family(lambda value: [part.write(value.real), part.write(value.imag)], read_parts)
 
 
 def _write_date(value: Any) -> Any:
@@ -120,7 +122,7 @@ def _read_date(kind: Any, payload: Any) -> Any:
     if type(payload) is int:
         return np.array(payload, "int64").view(kind)[()]
     # Not every text: numpy takes "now" for the time at which it is read.
-    if _DATE.fullmatch(expect(payload, str)) is None:
+    if DATE.fullmatch(expect(payload, str)) is None:
         raise ValueError
     value = np.array(payload, kind)[()]
     # Where the type has no unit, numpy takes one from the text.
@@ -140,13 +142,13 @@ def _read_delta(kind: Any, payload: Any) -> Any:
     return np.array(expect(payload, int), "int64").view(kind)[()]
 
 
-_BOOL = _Family(bool, lambda kind, payload: kind(expect(payload, bool)))
-_INT = _Family(int, _read_int)
-_FLOAT = _Family(lambda value: encode_float(float(value), 0), _read_float)
-_SHORT = _Family(_write_short_float, _read_float)
-_LONG = _Family(_write_long, _read_long)
+_BOOL = Family(bool, lambda kind, payload: kind(expect(payload, bool)))
+_INT = Family(int, _read_int)
+_FLOAT = Family(lambda value: encode_float(float(value), 0), _read_float)
+_SHORT = Family(_write_short_float, _read_float)
+_LONG = Family(_write_long, _read_long)
 
-_FAMILIES: dict[str, _Family] = {
+SCALARS: dict[str, Family] = {
     "bool": _BOOL,
     **dict.fromkeys(("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"), _INT),
     # Names of C types: numpy has them as types of their own where they are none of the above.
@@ -159,46 +161,54 @@ _FAMILIES: dict[str, _Family] = {
     "complex128": _complex(_FLOAT),
     "clongdouble": _complex(_LONG),
     # Not str(value), which drops NUL at the end.
-    "str": _Family(lambda value: escape(str.__str__(value)), lambda kind, payload: kind(unescape(payload))),
-    "bytes": _Family(
+    "str": Family(lambda value: escape(str.__str__(value)), lambda kind, payload: kind(unescape(payload))),
+    "bytes": Family(
         lambda value: bytes(value).decode("latin-1"), lambda kind, payload: kind(expect(payload, str).encode("latin-1"))
     ),
-    "datetime64": _Family(_write_date, _read_date, has_unit=True),
-    "timedelta64": _Family(_write_delta, _read_delta, has_unit=True),
+    "datetime64": Family(_write_date, _read_date, has_unit=True),
+    "timedelta64": Family(_write_delta, _read_delta, has_unit=True),
 }
 _NUMPY_NAMES = {"bool": "bool_", "str": "str_", "bytes": "bytes_"}
 
 
-def _type_named(numpy: Any, name: str) -> Any:
+def type_named(numpy: Any, name: str) -> Any:
+    """Return the scalar type of a name in ``SCALARS``; None if this numpy has none."""
     # Not getattr: some versions of numpy warn about names they will have one day.
     return vars(numpy).get(_NUMPY_NAMES.get(name, name))
 
 
-def _find(kind: type) -> Encoder | None:
-    numpy = sys.modules.get("numpy")
-    for name, family in _FAMILIES.items():
-        if kind is _type_named(numpy, name):
-            IMMUTABLE.add(kind)
+def find_scalar(numpy: Any, kind: type) -> Encoder | None:
+    """Return how values of a scalar type are written; None if it is not one of numpy's."""
+    for name, family in SCALARS.items():
+        if kind is type_named(numpy, name):
+            if family.immutable:
+                IMMUTABLE.add(kind)
             return family.encoder(name)
     return None
+
+
+def import_numpy() -> Any:
+    """Return numpy, or raise Refusal where it is not installed."""
+    try:
+        import numpy as np
+    except ImportError:
+        raise Refusal("this value is one of numpy's, and numpy is not installed; install it") from None
+    return np
 
 
 def _decode(payload: Any, room: int) -> Any:  # noqa: ARG001 - the signature of a decoder
     name, content = expect_pair(payload)
     family = _family_of(expect(name, str))
-    try:
-        import numpy as np
-    except ImportError:
-        raise Refusal("this value is one of numpy's, and numpy is not installed; install it") from None
-    kind = np.dtype(name) if family.has_unit else _type_named(np, name)
+    np = import_numpy()
+    kind = np.dtype(name) if family.has_unit else type_named(np, name)
     if kind is None:
         raise Refusal(f"the numpy installed here has no type {name}; read it where it was saved")
     return family.read(kind, content)
 
 
-def _family_of(name: str) -> _Family:
+def _family_of(name: str) -> Family:
     unit = _UNIT.fullmatch(name)
-    family = _FAMILIES.get(name if unit is None else unit[1])
+    family = SCALARS.get(name if unit is None else unit[1])
     if family is None:
         raise Refusal("this type of numpy is none that this version of the library knows")
     return family
@@ -210,5 +220,4 @@ def _show(payload: Any, room: int) -> str:
     return f"numpy.{name}({show_tree(content, room)})"
 
 
-add_family("numpy", _find)
 add_tag("$numpy", _decode, _show)

@@ -28,9 +28,11 @@ def decode(text: str | bytes, name: str = "") -> object:
     try:
         return read(jsontext.read(text), LIMIT)
     except Refusal as refusal:
-        raise UndecodableError(*refusal.report(name)) from None
+        report = refusal.report(name)
     except (RecursionError, MemoryError):
-        raise UndecodableError(name, TOO_LARGE) from None
+        report = name, TOO_LARGE
+    # Raised out here: on what was caught hangs the error of a page, whose text may quote the value.
+    raise UndecodableError(*report) from None
 
 
 def read(tree: Any, room: int) -> Any:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 import io
 import types
+from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import tzinfo
+from decimal import Decimal
 from enum import Enum
+from fractions import Fraction
 from typing import Any, NoReturn
 
 from stratvars.codec.paths import Refusal, with_article
@@ -17,32 +20,24 @@ _RUNS = "keep it as an attribute of the strategy, not in its variables"
 
 # By name, so that no package is imported for a message.
 _BY_NAME = {
-    "builtins.bytes": "store `value.hex()`",
-    "builtins.bytearray": "store `value.hex()`",
-    "builtins.memoryview": "store `value.hex()`",
-    "builtins.complex": "store `(value.real, value.imag)`",
-    "builtins.frozenset": "store a set, or as a key a sorted tuple,",
-    "builtins.range": "store `list(value)`",
-    "collections.deque": "store `list(value)`",
-    "fractions.Fraction": "store `(value.numerator, value.denominator)`",
+    "builtins.memoryview": "store `bytes(value)`",
+    "array.array": "store `value.tolist()`",
     "datetime.datetime": "store a plain `datetime` made from it",
     "datetime.date": "store a plain `date` made from it",
     "datetime.time": "store a plain `time` made from it",
     "datetime.timedelta": "store a plain `timedelta` made from it",
-    "decimal.Decimal": "store `Decimal(value)`",
     "pathlib.PurePath": "store `str(value)`",
     "uuid.UUID": "store `str(value)`",
-    "numpy.ndarray": "store `value.tolist()`",
-    "numpy.void": "store `value.item()`",
-    "numpy.record": "store `value.item()`",
-    "pandas.Timestamp": "store `value.to_pydatetime()`",
-    "pandas.Timedelta": "store `value.to_pytimedelta()`",
-    "pandas.Period": "store `str(value)`",
-    "pandas.NaTType": "store None",
-    "pandas.NAType": "store None",
-    "pandas.Series": "store `value.to_dict()` or `value.tolist()`",
-    "pandas.Index": "store `value.tolist()`",
-    "pandas.DataFrame": 'store `value.to_dict("records")`',
+    "numpy.MaskedArray": "store `value.data` and `value.mask`",
+    "numpy.ndarray": "store `numpy.asarray(value)`",
+    "numpy.dtype": "store `str(value)`",
+    "pandas.BaseOffset": "store `value.freqstr`",
+    "pandas.Series": "store `pandas.Series(value)`",
+    "pandas.Index": "store `pandas.Index(value)`",
+    "pandas.DataFrame": "store `pandas.DataFrame(value)`",
+    "pandas.SparseArray": "store `value.to_dense()`, a Series of it with `series.sparse.to_dense()`,",
+    "pandas.ArrowExtensionArray": "store it with a dtype of numpy or a nullable one, `value.astype(...)`,",
+    "pandas.NumpyExtensionArray": "store `value.to_numpy()`",
 }
 
 # By what it is; the first that fits.
@@ -59,22 +54,52 @@ _BY_KIND: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (io.IOBase, "store its path"),
     (Iterator, "store `list(value)`"),
     (Mapping, "store `dict(value)`"),
-    (str, "store `str(value)`"),
-    (int, "store `int(value)`"),
-    (float, "store `float(value)`"),
-    (tuple, "store `tuple(value)`, or make it a dataclass and register that"),
     (AbstractSet, "store `set(value)`"),
     (Sequence, "store `list(value)`"),
 )
+
+# Copied by calling them; a derived class comes before its base.
+_COPIED_BY_CALL: tuple[type, ...] = (
+    *(str, int, float, complex, bytes, bytearray, list, tuple, set, frozenset, deque, Decimal, Fraction),
+    *(Counter, OrderedDict, dict),
+)
+
+# By the name of a base, as above; docs/register.md says what each of them does.
+_RECIPES = {
+    "pydantic.BaseModel": "{0}, to_state={0}.model_dump, from_state={0}.model_validate",
+    "msgspec.Struct": "{0}, to_state=msgspec.structs.asdict, from_state=lambda state: {0}(**state)",
+    "polars.DataFrame": (
+        "polars.DataFrame, to_state=lambda frame: frame.write_ipc(None).getvalue(), from_state=polars.read_ipc"
+    ),
+}
+_ATTRS_RECIPE = "{0}, to_state=lambda it: attrs.asdict(it, recurse=False), from_state=lambda state: {0}(**state)"
+
+
+def is_named_tuple(kind: type) -> bool:
+    """Tell whether a class was made by ``namedtuple`` or ``NamedTuple``, or is derived from one."""
+    return issubclass(kind, tuple) and any("_field_defaults" in vars(base) for base in kind.__mro__)
 
 
 def refuse(value: Any, room: int) -> NoReturn:  # noqa: ARG001 - the signature of an encoder
     """Raise Refusal with the type of a value and what to store instead."""
     kind = type(value)
-    if dataclasses.is_dataclass(kind) or issubclass(kind, Enum):
-        name = kind.__name__
-        raise Refusal(f"{with_article(name)} cannot be stored yet; add `stratvars.register({name})` after the class")
+    if dataclasses.is_dataclass(kind) or issubclass(kind, Enum) or is_named_tuple(kind):
+        raise _not_yet(kind, kind.__name__)
+    recipe = _recipe(kind)
+    if recipe is not None:
+        raise _not_yet(kind, recipe.format(kind.__name__))
     raise Refusal(f"{with_article(_full_name(kind).removeprefix('builtins.'))} cannot be stored; {_remedy(kind)}")
+
+
+def _not_yet(kind: type, arguments: str) -> Refusal:
+    name = with_article(kind.__name__)
+    return Refusal(f"{name} cannot be stored yet; add `stratvars.register({arguments})` after the class")
+
+
+def _recipe(kind: type) -> str | None:
+    if "__attrs_attrs__" in vars(kind):
+        return _ATTRS_RECIPE
+    return next((recipe for base in kind.__mro__ if (recipe := _RECIPES.get(_full_name(base))) is not None), None)
 
 
 def _remedy(kind: type) -> str:
@@ -82,10 +107,21 @@ def _remedy(kind: type) -> str:
         known = _BY_NAME.get(_full_name(base))
         if known is not None:
             return f"{known} instead"
+    for base in _COPIED_BY_CALL:
+        if issubclass(kind, base):
+            plain, own = base.__name__, kind.__name__
+            return (
+                f"store `{plain}(value)` instead, or add `stratvars.register({own}, to_state={plain},"
+                f" from_state={own})` after the class"
+            )
     for family, remedy in _BY_KIND:
         if issubclass(kind, family):
             return f"{remedy} instead"
-    return f"store what it holds as numbers, text, lists and dicts, or make it a dataclass and register it; or {_RUNS}"
+    own = kind.__name__
+    return (
+        "store what it holds as numbers, text, lists and dicts, or add"
+        f" `stratvars.register({own}, to_state=..., from_state=...)` after the class; or {_RUNS}"
+    )
 
 
 def _full_name(kind: type) -> str:

@@ -54,6 +54,8 @@ def add_type(kind: type, encode: Encoder, *, immutable: bool = False) -> None:
     ENCODERS[kind] = encode
     if immutable:
         IMMUTABLE.add(kind)
+    else:
+        IMMUTABLE.discard(kind)
 
 
 def add_tag(tag: str, decode: Decoder, show: Shower) -> None:

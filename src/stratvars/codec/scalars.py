@@ -39,6 +39,13 @@ def _decode_int(payload: Any, room: int) -> int:  # noqa: ARG001 - the signature
     return int(text, 16)
 
 
+def read_int(payload: Any) -> int:
+    """Return what ``encode_int`` wrote."""
+    if type(payload) is dict and payload.keys() == {"$int"}:
+        return _decode_int(payload["$int"], 0)
+    return expect(payload, int)
+
+
 def show_int(value: int) -> str:
     """Return digits, or hex where digits would be too many to print."""
     return repr(value) if -LARGEST_PLAIN <= value <= LARGEST_PLAIN else hex(value)
@@ -56,9 +63,23 @@ def _decode_float(payload: Any, room: int) -> float:  # noqa: ARG001 - the signa
     return float(payload)
 
 
+def read_float(payload: Any) -> float:
+    """Return what ``encode_float`` wrote; digits without a point will do."""
+    if type(payload) is dict and payload.keys() == {"$float"}:
+        return _decode_float(payload["$float"], 0)
+    return float(payload) if type(payload) is int else expect(payload, float)
+
+
 def encode_str(value: str, room: int) -> Any:  # noqa: ARG001 - the signature of an encoder
     """Write text as it is; with lone surrogates, escaped."""
     return value if is_utf8(value) else {"$str": escape(value)}
+
+
+def read_str(payload: Any) -> str:
+    """Return what ``encode_str`` wrote."""
+    if type(payload) is dict and payload.keys() == {"$str"}:
+        return unescape(payload["$str"])
+    return expect(payload, str)
 
 
 def is_utf8(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""set: an array of its elements, in the order of their texts so that equal sets have equal texts."""
+"""set and frozenset: an array of the elements, in the order of their texts so that equal sets have equal texts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from stratvars.codec.registry import ENCODERS, add_tag, add_type
 from stratvars.codec.tree import show_items
 
 
-def _encode(value: set[Any], room: int) -> Any:
+def _encode_set(value: set[Any], room: int) -> Any:
+    return {"$set": _elements(value, room)}
+
+
+def _encode_frozenset(value: frozenset[Any], room: int) -> Any:
+    return {"$frozenset": _elements(value, room)}
+
+
+def _elements(value: set[Any] | frozenset[Any], room: int) -> list[Any]:
     if room == 0:
         raise TooDeep(value)
     trees = []
@@ -23,7 +31,7 @@ def _encode(value: set[Any], room: int) -> Any:
         refusal.leave("this set")
         refusal.climb("", value)
         raise
-    return {"$set": sorted(trees, key=write)}
+    return sorted(trees, key=write)
 
 
 def _decode(payload: Any, room: int) -> set[Any]:
@@ -38,10 +46,17 @@ def _decode(payload: Any, room: int) -> set[Any]:
     return values
 
 
-def _show(payload: Any, room: int) -> str:
+def _show_set(payload: Any, room: int) -> str:
     items = show_items(payload, room)
     return f"{{{', '.join(items)}}}" if items else "set()"
 
 
-add_type(set, _encode)
-add_tag("$set", _decode, _show)
+def _show_frozenset(payload: Any, room: int) -> str:
+    items = show_items(payload, room)
+    return f"frozenset({{{', '.join(items)}}})" if items else "frozenset()"
+
+
+add_type(set, _encode_set)
+add_type(frozenset, _encode_frozenset)
+add_tag("$set", _decode, _show_set)
+add_tag("$frozenset", lambda payload, room: frozenset(_decode(payload, room)), _show_frozenset)

@@ -6,28 +6,29 @@ The wall clock and the zone are the value, as in Python; the offset is for reade
 zone change after a save, the wall clock stays.
 
 A fixed offset that was given a name is written as two texts: ``{"$datetime": ["2024-01-01T09:00:00+01:00", "CET"]}``.
+Where the zone is one of pytz, it stands there as it does alone (``zones.py``), in place of the name.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta, timezone, tzinfo
-from pickle import PicklingError
-from typing import Any, TypeVar, cast
+from datetime import date, datetime, time, timedelta, timezone
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from stratvars.codec.paths import Refusal, quoted
-from stratvars.codec.reading import expect, expect_pair
+from stratvars.codec import zones
+from stratvars.codec.paths import Refusal
+from stratvars.codec.reading import expect, expect_pair, read
 from stratvars.codec.registry import add_tag, add_type
 from stratvars.codec.scalars import escape, unescape
+from stratvars.codec.tree import show_tree
 
 Clock = TypeVar("Clock", datetime, time)
 
-# Not left to fromisoformat: it takes an offset of less than a second for UTC.
 _MOMENT = re.compile(
     r"(?P<clock>[0-9T :.-]+?)"
-    r"(?P<offset>Z|(?P<sign>[+-])(?P<h>[0-9]{2}):(?P<m>[0-9]{2})(:(?P<s>[0-9]{2})(\.(?P<us>[0-9]{6}))?)?)?"
+    rf"(?P<offset>Z|{zones.OFFSET})?"
     r"(\[(?P<zone>[^\[\]=]+)\])?"
     r"(?P<fold>\[_fold=1\])?"
 )
@@ -48,55 +49,41 @@ def _moment(value: datetime | time) -> Any:
     if zone is None:
         return f"{value.isoformat()}{fold}"
     if type(zone) is ZoneInfo:
-        return f"{value.isoformat()}[{_key_of(zone)}]{fold}"
+        return f"{value.isoformat()}[{zones.zone_key(zone)}]{fold}"
+    text = f"{value.isoformat()}{fold}"
     if type(zone) is timezone:
-        text = f"{value.isoformat()}{fold}"
-        _, *name = _as_pickled(zone)
-        return [text, escape(name[0])] if name else text
+        name = zones.zone_name(zone)
+        return text if name is None else [text, escape(name)]
+    tree = zones.pytz_tree(zone)
+    if tree is not None:
+        return [text, tree]
     raise Refusal(
         f"a {type(value).__name__} whose tzinfo is a {type(zone).__module__}.{type(zone).__qualname__} cannot be"
         " stored; use `zoneinfo.ZoneInfo` or `datetime.timezone` instead"
     )
 
 
-def _as_pickled(zone: tzinfo) -> tuple[Any, ...]:
-    """Return what a zone was made from; ``tzname`` would make up a name where none was given."""
-    return cast(tuple[Any, ...], zone.__reduce__()[1])
-
-
-def _key_of(zone: ZoneInfo) -> str:
-    try:
-        key, from_cache = _as_pickled(zone)
-    except PicklingError:
-        from_cache = False
-    if not from_cache:
-        raise Refusal(
-            "its time zone was made by ZoneInfo.no_cache or ZoneInfo.from_file and would come back as another one;"
-            " use `zoneinfo.ZoneInfo(key)`"
-        )
-    return cast(str, key)
-
-
 def _decode_moment(payload: Any, kind: type[Clock]) -> Clock:
-    text, name = _split(payload)
-    found = _match(_MOMENT, text)
+    found, extra = _split(payload)
     clock = kind.fromisoformat(found["clock"]).replace(fold=0 if found["fold"] is None else 1)
-    offset = _offset(found)
+    if type(extra) is dict:
+        return clock.replace(tzinfo=read(extra, 0))
+    offset = None if found["offset"] is None else zones.fixed_zone(found, extra)
     if found["zone"] is not None:
         return _in_zone(clock, found["zone"], offset)
-    if offset is None:
-        return clock
-    return clock.replace(tzinfo=timezone(offset) if name is None else timezone(offset, name))
+    return clock if offset is None else clock.replace(tzinfo=offset)
 
 
-def _split(payload: Any) -> tuple[str, str | None]:
+def _split(payload: Any) -> tuple[re.Match[str], Any]:
+    """Return the parts of the text, and what stands beside it: the name of a fixed offset, or a zone of pytz."""
     if type(payload) is not list:
-        return expect(payload, str), None
-    text, name = expect_pair(payload)
+        return _match(_MOMENT, expect(payload, str)), None
+    text, extra = expect_pair(payload)
     found = _match(_MOMENT, expect(text, str))
-    if found["offset"] is None or found["zone"] is not None:
+    is_pytz = type(extra) is dict and extra.keys() == {"$pytz"}
+    if found["zone"] is not None or (found["offset"] is None and not is_pytz):
         raise ValueError
-    return text, unescape(name)
+    return found, extra if is_pytz else unescape(extra)
 
 
 def _match(pattern: re.Pattern[str], text: str) -> re.Match[str]:
@@ -106,31 +93,24 @@ def _match(pattern: re.Pattern[str], text: str) -> re.Match[str]:
     return found
 
 
-def _offset(found: re.Match[str]) -> timedelta | None:
-    if found["offset"] is None:
-        return None
-    hours, minutes, seconds, micros = (int(found[part] or 0) for part in ("h", "m", "s", "us"))
-    offset = timedelta(hours=hours, minutes=minutes, seconds=seconds, microseconds=micros)
-    return -offset if found["sign"] == "-" else offset
-
-
-def _in_zone(clock: Clock, key: str, offset: timedelta | None) -> Clock:
-    try:
-        first = clock.replace(tzinfo=ZoneInfo(key))
-    except (LookupError, ValueError, OSError):
-        raise Refusal(f"the time zone {quoted(key)} is not known on this machine; install the package tzdata") from None
+def _in_zone(clock: Clock, key: str, offset: timezone | None) -> Clock:
+    first = clock.replace(tzinfo=zones.zone_of(key))
     # Text written by hand may tell the second of two equal hours by its offset alone.
-    if offset is not None and first.utcoffset() != offset == first.replace(fold=1).utcoffset():
-        return first.replace(fold=1)
+    if offset is not None:
+        told = offset.utcoffset(None)
+        if first.utcoffset() != told == first.replace(fold=1).utcoffset():
+            return first.replace(fold=1)
     return first
 
 
 def _show_moment(name: str, kind: type[datetime | time]) -> Callable[[Any, int], str]:
-    def show(payload: Any, room: int) -> str:  # noqa: ARG001 - the signature of a shower
-        text, zone_name = _split(payload)
+    def show(payload: Any, room: int) -> str:
+        found, extra = _split(payload)
         # Read but for the zone, which this machine need not know.
-        kind.fromisoformat(_match(_MOMENT, text)["clock"])
-        return f"{name}({text!r})" if zone_name is None else f"{name}({text!r}, {zone_name!r})"
+        kind.fromisoformat(found["clock"])
+        if extra is None:
+            return f"{name}({found[0]!r})"
+        return f"{name}({found[0]!r}, {show_tree(extra, room) if type(extra) is dict else repr(extra)})"
 
     return show
 

@@ -56,6 +56,16 @@ def show_name(payload: Any) -> str:
     return name if name.isprintable() else repr(name)
 
 
+def show_call(class_name: Any, stored: dict[str, Any], room: int) -> str:
+    """Return an object as the call that would make it: ``Leg(strike=100.0)``."""
+    if room == 0:
+        raise TooDeep(stored)
+    shown = []
+    for field, item in stored.items():
+        shown.append(f"{show_name(field)}={show_tree(item, room - 1)}")
+    return f"{show_name(class_name)}({', '.join(shown)})"
+
+
 def show_items(payload: Any, room: int) -> list[str]:
     """Return each item of a JSON array in the notation of Python."""
     items = expect(payload, list)

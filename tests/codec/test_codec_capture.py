@@ -1,0 +1,212 @@
+"""Whatever is changed in place, however deep, is in the next state; and what was not changed has the same text."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from registered import Basket, Defaults, Prices, Quote
+from same import same, thorough, values
+
+from examples import Leg, Node, Slotted
+from stratvars.capture import Capture
+from stratvars.codec import decode, encode
+from stratvars.revision import State
+from stratvars.vars import Vars
+
+Change = Callable[[Any], object]
+NEW = "put there in place"
+
+
+def _again(value: Any) -> None:
+    """Take the first key out and put it in again, so that nothing but the order changes."""
+    key = next(iter(value))
+    value[key] = value.pop(key)
+
+
+def _replace_first(value: Any) -> None:
+    value[next(iter(value))] = NEW
+
+
+CHANGES: dict[type, dict[str, Change]] = {
+    list: {
+        "append": lambda value: value.append(NEW),
+        "insert": lambda value: value.insert(0, NEW),
+        "set": lambda value: value.__setitem__(-1, NEW),
+        "pop": lambda value: value.pop(0),
+        "reverse": lambda value: value.reverse(),
+        "clear": lambda value: value.clear(),
+    },
+    dict: {
+        "set": lambda value: value.__setitem__(NEW, 1),
+        "replace": _replace_first,
+        "delete": lambda value: value.popitem(),
+        "order": _again,
+    },
+    set: {"add": lambda value: value.add(NEW), "pop": lambda value: value.pop()},
+    deque: {
+        "append": lambda value: value.append(NEW),
+        "appendleft": lambda value: value.appendleft(NEW),
+        "popleft": lambda value: value.popleft(),
+        "rotate": lambda value: value.rotate(1),
+        "set": lambda value: value.__setitem__(0, NEW),
+    },
+    bytearray: {
+        "set": lambda value: value.__setitem__(0, value[0] ^ 1),
+        "append": lambda value: value.append(0),
+        "delete": lambda value: value.pop(),
+    },
+    OrderedDict: {
+        "set": lambda value: value.__setitem__(NEW, 1),
+        "move_to_end": lambda value: value.move_to_end(next(iter(value))),
+        "move_to_front": lambda value: value.move_to_end(next(reversed(value)), last=False),
+        "popitem": lambda value: value.popitem(last=False),
+    },
+    Counter: {
+        "update": lambda value: value.update([NEW]),
+        "subtract": lambda value: value.subtract([NEW]),
+        "delete": lambda value: value.popitem(),
+        "order": _again,
+    },
+    defaultdict: {
+        "access": lambda value: value[NEW],
+        "set": lambda value: value.__setitem__(NEW, 1),
+        "factory": lambda value: setattr(value, "default_factory", str if value.default_factory is int else int),
+    },
+    Leg: {
+        "set": lambda value: setattr(value, "right", NEW),
+        "delete": lambda value: value.__dict__.pop("right"),
+        "mutate": lambda value: value.tags.append(NEW),
+    },
+    Slotted: {"set": lambda value: setattr(value, "note", NEW)},
+    Basket: {
+        "set": lambda value: setattr(value, "item", NEW),
+        "vars": lambda value: value.__dict__.update(note=NEW),
+    },
+    Prices: {"append": lambda value: value.append(NEW), "reverse": lambda value: value.reverse()},
+    Defaults: {"access": lambda value: value[NEW], "order": _again},
+}
+
+
+def parts(value: Any) -> Iterator[Any]:
+    """Yield what stands in a value; not in a set or a key, where nothing may change."""
+    if isinstance(value, dict):
+        yield from value.values()
+    elif isinstance(value, (list, tuple, deque)):
+        yield from tuple.__iter__(value) if isinstance(value, tuple) else value
+    elif dataclasses.is_dataclass(value):
+        yield from (getattr(value, field.name) for field in dataclasses.fields(value))
+    elif isinstance(value, Basket):
+        yield from vars(value).values()
+
+
+def changeable(value: Any) -> list[Any]:
+    """Return all objects in a value, and itself, that can be changed here."""
+    found = [value] if type(value) in CHANGES else []
+    for part in parts(value):
+        found += changeable(part)
+    return found
+
+
+def apply(change: Change, value: Any) -> None:
+    try:
+        change(value)
+    except (LookupError, StopIteration, ValueError):  # there is nothing to take out, or no factory
+        return
+
+
+class Watched:
+    """One value among the variables, and the states that are taken of it."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self._vars = Vars({"still": [1, {2}], "v": value})
+        self._capture = Capture(self._vars, {})
+        self.state = self._capture.take()
+
+    def change(self, action: Callable[[], None]) -> bool:
+        """Do something to the value, check that the next state has it, and tell whether it changed anything."""
+        before, exact = self.state, decode(self.state.texts["v"])
+        action()
+        self.state = self._capture.take()
+        assert self.state.held_back == {}
+        changed = not same(exact, self.value)
+        assert (self.state.texts["v"] != before.texts["v"]) == changed
+        assert same(decode(self.state.texts["v"]), self.value)
+        assert self.state.texts["still"] == before.texts["still"]
+        return changed
+
+
+def check_changes(given_value: Any, seed: int, seen: Counter[tuple[type, str]]) -> None:
+    random = Random(seed)
+    watched = Watched(given_value)
+    assert not watched.change(lambda: None)
+    for _ in range(2):
+        places = changeable(watched.value)
+        place = random.choice(places)
+        name, change = random.choice(list(CHANGES[type(place)].items()))
+        if watched.change(lambda place=place, change=change: apply(change, place)):  # type: ignore[misc]
+            seen[type(place), name] += 1
+
+
+def test_changes_in_random_deep_places_are_seen_and_nothing_else() -> None:
+    seen: Counter[tuple[type, str]] = Counter()
+
+    @thorough
+    @given(st.lists(values, min_size=1, max_size=3), st.integers(0, 2**32))
+    def check(value: list[Any], seed: int) -> None:
+        check_changes(value, seed, seen)
+
+    check()
+    assert seen.total() > thorough.max_examples / 4
+    assert len(seen) > 5
+
+
+@pytest.mark.parametrize(
+    ("kind", "make"),
+    [
+        (list, lambda: [1, 2]),
+        (dict, lambda: {"a": 1, "b": 2}),
+        (set, lambda: {1, 2}),
+        (deque, lambda: deque([1, 2], 5)),
+        (bytearray, lambda: bytearray(b"ab")),
+        (OrderedDict, lambda: OrderedDict(a=1, b=2)),
+        (Counter, lambda: Counter("ab")),
+        (defaultdict, lambda: defaultdict(list, {"a": [1]})),
+        (Leg, lambda: Leg(1.0, "put")),
+        (Slotted, lambda: Slotted(1)),
+        (Basket, lambda: Basket(1)),
+        (Prices, lambda: Prices([1, 2])),
+        (Defaults, lambda: Defaults({"a": 1, "b": 2})),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda inner: inner,
+        lambda inner: (1, Quote(bid=Basket([{"k": inner}]))),
+        lambda inner: OrderedDict(a=deque([defaultdict(list, {1: [Slotted(inner, Node())]})])),
+    ],
+)
+def test_each_kind_of_change_is_seen_in_each_place(
+    kind: type, make: Callable[[], Any], around: Callable[[Any], Any]
+) -> None:
+    for name, change in CHANGES[kind].items():
+        value = make()
+        watched = Watched(around(value))
+        assert watched.change(lambda change=change, value=value: apply(change, value)), name  # type: ignore[misc]
+
+
+def test_what_is_restored_and_not_touched_has_the_text_it_was_restored_from() -> None:
+    value = OrderedDict(a=deque([Basket({1: Counter("ab")}), bytearray(b"x"), frozenset({b"y"})], 9))
+    text = encode(value)
+    restored = decode(text)
+    state: State = Capture(Vars({"v": restored}), {"v": text}).take()
+    assert state.texts == {"v": text}
