@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
-from stratvars import codec, names
+from stratvars import codec, moment, names
 from stratvars.database import Database
 from stratvars.errors import (
     FencedError,
@@ -26,16 +26,18 @@ from stratvars.errors import (
     UsageError,
 )
 from stratvars.history import Difference, Past, differences, fold
+from stratvars.moment import When
 from stratvars.owner import Life, Owner, look
-from stratvars.restore import Asking, become_writer
-from stratvars.revision import Claim, Fenced, Landmark, Moment, Reason, Revision, Saved, Stored, split_texts
+from stratvars.ownership import Entrance, Terms
+from stratvars.restore import Asking
+from stratvars.revision import LEASE, Claim, Fenced, Reason, Revision, Saved, Stored, split_texts
 from stratvars.store.base import Store
 from stratvars.store.opening import open_records, open_store
 
 _PATIENCE = 5.0
 """Seconds for which a database is asked again that cannot be used."""
-_HIGHEST = 2**63 - 1
-"""The highest number that a database keeps."""
+_TERMS = Terms(wait=LEASE + 5.0)
+"""Long enough for the lease of an owner to end whose death cannot be seen from here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Rewind:
         return self.differences == () and not self.reorders
 
 
-def rewind(database: Database, table: str, strategy: str, moment: Moment) -> int | None:
+def rewind(database: Database, table: str, strategy: str, when: When) -> int | None:
     """Take the variables of a strategy that does not run back to an earlier moment.
 
     Returns:
@@ -74,12 +76,12 @@ def rewind(database: Database, table: str, strategy: str, moment: Moment) -> int
         UsageError, RestoreError, UnavailableError: see ``plan_rewind``.
         OwnedError, FencedError, NotSavedError: see ``check_stopped`` and ``carry_out``.
     """
-    plan = plan_rewind(database, table, strategy, moment)
+    plan = plan_rewind(database, table, strategy, when)
     check_stopped(plan)
     return None if plan.changes_nothing else carry_out(plan)
 
 
-def plan_rewind(database: Database, table: str, strategy: str, moment: Moment) -> Rewind:
+def plan_rewind(database: Database, table: str, strategy: str, when: When) -> Rewind:
     """See what going back would change. Nothing is written; the strategy may run.
 
     Raises:
@@ -93,14 +95,10 @@ def plan_rewind(database: Database, table: str, strategy: str, moment: Moment) -
     with closing(open_records(database)) as records:
         # The current state first: what is saved between the two is then noticed when the change is to be made.
         now = records.current(table, strategy)
-        is_thinkable = isinstance(moment, Landmark) or 0 < moment <= _HIGHEST
-        kept = records.history(table, strategy, moment) if is_thinkable else []
-        if not kept and now is None:
+        if now is None and not records.revisions(table, strategy, limit=1):
             others = [stored.strategy for stored in records.strategies(table)]
             raise UsageError(_nothing_saved(database, table, strategy, others))
-    if not kept and now is not None:
-        raise UsageError(_no_such_moment(now, moment))
-    then = fold(kept)
+        then = fold(moment.past(records, table, strategy, when))
     if then.format > codec.FORMAT:
         raise NewerFormatError(
             f"revision {then.kept.number} of {strategy!r} was saved in format {then.format}, and this version of "
@@ -146,7 +144,8 @@ def carry_out(plan: Rewind) -> int:
     with closing(open_store(plan.database)) as store:
         asking = Asking(_PATIENCE, time.sleep)
         start_id = uuid.uuid4().hex
-        claim = asking.until_answered(lambda: become_writer(store, plan.table, plan.strategy, start_id))
+        ask = asking.until_answered
+        claim = Entrance(store, plan.table, plan.strategy, start_id, terms=_TERMS, ask=ask).enter().claim
         try:
             _check_unchanged(plan, asking.until_answered(lambda: store.load(claim)))
             revisions = _revisions(plan, claim)
@@ -231,9 +230,3 @@ def _nothing_saved(database: Database, table: str, strategy: str, others: Sequen
         f"nothing is saved under the name {strategy!r} in the table {table!r} of {database} (chosen by: "
         f"{database.origin}); saved there: {there}"
     )
-
-
-def _no_such_moment(now: Stored, moment: Moment) -> str:
-    if moment is Landmark.LAST_ITERATION:
-        return f"{now.strategy!r} never completed an iteration; name a revision by its number, up to {now.revision}"
-    return f"{now.strategy!r} has no revision {moment} in its history; the newest one is {now.revision}"

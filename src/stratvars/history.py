@@ -7,7 +7,7 @@ state is a snapshot with the revisions after it laid over it, in their order.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from stratvars.errors import UndecodableError
@@ -44,6 +44,16 @@ def fold(kept: Sequence[Kept]) -> Past:
     Raises:
         UndecodableError: they are not what this library writes.
     """
+    *_, (revision, texts) = unfold(kept)
+    return Past(revision, State(texts, _held_back(revision)), max(revision.format for revision in kept))
+
+
+def unfold(kept: Sequence[Kept]) -> Iterator[tuple[Kept, dict[str, str]]]:
+    """Each of these revisions with the text of every variable as of it; the dict is one and the same, changed on.
+
+    Raises:
+        UndecodableError: as ``fold``.
+    """
     texts: dict[str, str] = {}
     for index, revision in enumerate(kept):
         if revision.snapshot != (index == 0):
@@ -51,8 +61,7 @@ def fold(kept: Sequence[Kept]) -> Past:
         texts |= _split(revision)
         for name in _names(revision):
             texts.pop(name, None)
-    last = kept[-1]
-    return Past(last, State(texts, _held_back(last)), max(revision.format for revision in kept))
+        yield revision, texts
 
 
 def differences(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[Difference, ...]:

@@ -42,7 +42,10 @@ def test_through_a_pipe_a_list_is_lines_of_tabs_with_a_header(shell: Shell) -> N
     save(shell, "eth", {"a": 1})
     save(shell, "btc live", {"b": "é" * 1000, "c": None})
     done = shell.run("list")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (
+        0,
+        f"2 in the table vars_backup of sqlite:///{shell.folder}/stratvars.db\n",
+    )
     header, *lines = table_of(done.stdout)
     assert header == ["name", "revision", "saved", "why", "variables", "size"]
     assert [line[0] for line in lines] == ["btc live", "eth"]
@@ -73,7 +76,7 @@ def test_show_gives_data_on_stdout_and_talk_on_stderr(shell: Shell) -> None:
     done = shell.run("show", "bot")
     assert done.returncode == 0
     assert done.stdout == "name\tvalue\nn\t3\nspot\t(1.5, None)\ntext\t'a\\tb\\nc'\nlegs\t{2: {'SPY'}}\n"
-    assert re.fullmatch(r"bot: revision \d+, saved \d+ s ago \(stop\)\n", done.stderr)
+    assert re.fullmatch(r"bot: revision \d+, saved \d+ s ago \(stop\), in sqlite:///\S+/stratvars.db\n", done.stderr)
 
 
 def test_a_class_of_the_bot_is_shown_without_it(shell: Shell) -> None:

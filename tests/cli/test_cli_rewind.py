@@ -52,7 +52,8 @@ def test_it_shows_what_changes_and_goes_back_without_asking_when_told_so(shell: 
     assert done.stdout == "name\tnow\tthen\nn\t2\t1\ngone\t(not set)\t[1]\nnew\tNone\t(not set)\n"
     first, *_, last = done.stderr.splitlines()
     assert re.fullmatch(
-        r"bot: from revision 3, saved \d+ s ago \(crash\), to revision 1, saved \d+ s ago \(iteration\)", first
+        r"bot: from revision 3, saved \d+ s ago \(crash\), to revision 1, saved \d+ s ago \(iteration\), in sqlite:\S+",
+        first,
     )
     assert last == "bot: went back to revision 1, saved as revision 4; to take that back: --to 3"
     assert place.live() == {"n": 1, "text": "a\tb", "gone": [1]}
@@ -119,7 +120,7 @@ def test_where_nothing_would_change_it_says_so_and_writes_nothing(shell: Shell, 
     before = place.history
     done = shell.run("rewind", "bot", "--to", "last-iteration", "--yes")
     assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr == "bot: nothing to change, the variables are those of revision 3\n"
+    assert done.stderr == f"bot: nothing to change, the variables are those of revision 3, in {place.url}\n"
     assert place.history == before
 
 
@@ -129,7 +130,7 @@ def test_what_may_be_a_password_is_hidden(shell: Shell, place: Place) -> None:
     assert "hunter" not in done.stdout + done.stderr
     assert "API_Key\t********\t********\n" in done.stdout
     assert "account\t(not set)\t{'Token': '********', 'n': 1}\n" in done.stdout
-    assert "******** stands for what may be a password\n" in done.stderr
+    assert "******** stands for what may be a password; --reveal shows it\n" in done.stderr
     assert place.live()["API_Key"] == "hunter1"
 
 
@@ -142,15 +143,34 @@ def test_a_class_of_the_bot_is_shown_and_brought_back_without_it(shell: Shell, p
     assert place.current.variables == text, "byte for byte"
 
 
-def test_a_terminal_shows_long_values_from_shortly_before_their_difference(tmp_path: Path, place: Place) -> None:
+def test_a_terminal_shows_what_differs_inside_and_long_texts_from_shortly_before_it(
+    tmp_path: Path, place: Place
+) -> None:
     shell = Shell(tmp_path, {"NO_COLOR": "1"})
-    common = list(range(500))
-    place.live({"orders": [*common, "sold"], "same": "x"}, {"orders": [*common, "bought"], "same": "x"})
+    common, text = list(range(500)), "0123456789" * 20
+    place.live(
+        {"orders": [*common, "sold"], "note": text + "old"}, {"orders": [*common, "bought"], "note": text + "new"}
+    )
     shown = shell.on_terminal("rewind", "bot", "--to", "1", "--dry-run", columns=80)
-    assert [line.split() for line in shown.splitlines()[1:]] == [
-        ["orders", "…98,", "499,", "'bought']", "…98,", "499,", "'sold']"]
+    assert shown.splitlines() == [
+        "orders[500]: 'bought' -> 'sold'",
+        "note: …0123456789new' -> …0123456789old'",
     ]
-    assert f"[{', '.join(map(str, common))}, 'sold']" in shell.run("rewind", "bot", "--to", "1", "--dry-run").stdout
+    piped = shell.run("rewind", "bot", "--to", "1", "--dry-run").stdout
+    assert piped == f"name\tnow\tthen\norders[500]\t'bought'\t'sold'\nnote\t'{text}new'\t'{text}old'\n"
+
+
+@pytest.mark.parametrize("when", ["before-crash", "last-iteration", "2", "0s ago"])
+def test_it_goes_back_to_every_kind_of_moment(shell: Shell, place: Place, when: str) -> None:
+    place.live({"n": 1}, {"n": 2}, {"n": 3}, crash=True)
+    place.live({"n": 4}, crash=True)
+    done = shell.run("rewind", "bot", "--to", when, "--yes", "--json")
+    if when == "0s ago":
+        assert "nothing to change" in done.stderr
+        return
+    assert (done.returncode, done.stdout) == (0, '{"path":"n","old":4,"new":2}\n')
+    assert "went back to revision 2" in done.stderr
+    assert place.live() == {"n": 2}
 
 
 def test_only_the_order_of_the_variables_may_change(shell: Shell, place: Place) -> None:
@@ -185,7 +205,9 @@ def test_a_state_that_cannot_be_read_is_gone_back_from(shell: Shell, place: Plac
     ("arguments", "said"),
     [
         (["bot", "--to", "99"], "'bot' has no revision 99 in its history; the newest one is 2"),
-        (["bot", "--to", "yesterday"], "'yesterday' is no moment; name last-iteration or the number of a revision"),
+        (["bot", "--to", "yesterday"], "'yesterday' is no moment; give a revision (42), so long ago"),
+        (["bot", "--to", "2w"], "'bot' had saved nothing by then; its history begins"),
+        (["bot", "--to", "before-crash"], "'bot' never crashed; name another moment"),
         (["bot"], "missing option '--to'"),
         (["bto", "--to", "1"], "nothing is saved under the name 'bto' in the table 'vars_backup' of sqlite:///"),
         (["bot", "--to", "1", "--table", "other"], "in the table 'other' of"),

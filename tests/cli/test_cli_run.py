@@ -195,7 +195,9 @@ def test_a_second_copy_is_refused_with_4_while_the_first_lives(shell: Shell) -> 
     try:
         assert first.stdout is not None
         assert first.stdout.readline().startswith("n 1")
-        assert f"'Bot' is running already, in process {first.pid}" in shell.refused("run", "bot.py", code=4)
+        assert f"'Bot' is running already, in process {first.pid}" in shell.refused(
+            "run", "bot.py", "--wait", "0", code=4
+        )
     finally:
         first.terminate()
         first.communicate(timeout=20)

@@ -19,6 +19,8 @@ _COMMANDS = {
     "run": "stratvars.cli.run:run",
     "list": "stratvars.cli.look:list_strategies",
     "show": "stratvars.cli.look:show_variables",
+    "history": "stratvars.cli.past:show_history",
+    "diff": "stratvars.cli.diff:diff",
     "rewind": "stratvars.cli.rewind:rewind",
     "doctor": "stratvars.cli.doctor:doctor",
     "demo": "stratvars.cli.demo:demo",

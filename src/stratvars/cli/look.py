@@ -2,92 +2,139 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import click
 
 from stratvars.cli.errors import tell
-from stratvars.cli.options import db_option, table_option
-from stratvars.cli.text import close_to, either, listed
-from stratvars.errors import NewerFormatError, UndecodableError, UsageError
+from stratvars.cli.options import CODES, WHENS, db_option, json_lines_option, read_when, reveal_option, table_option
+from stratvars.cli.output import Column, print_exactly, print_table
+from stratvars.errors import UndecodableError, UsageError
 
 if TYPE_CHECKING:
     from stratvars.archive import Archive
+    from stratvars.history import Past
+    from stratvars.moment import When
     from stratvars.revision import Stored
 
 _KILO = 1000
-_LIST_EXAMPLE = """\b
-Example:
+_LIST_EXAMPLE = f"""\b
+Examples:
   stratvars list --db sqlite:///bots.db
-"""
-_SHOW_EXAMPLE = """\b
+  stratvars list --json | jq 'select(.reason == "crash") | .name'
+{CODES}"""
+_SHOW_EXAMPLE = f"""\b
 Examples:
   stratvars show btc-live
+  stratvars show btc-live cash positions --at 10m
   stratvars show btc-live --json | jq .position
-"""
+{WHENS}{CODES}"""
+
+_LIST = (
+    Column("name"),
+    Column("revision", is_number=True),
+    Column("saved"),
+    Column("why"),
+    Column("variables", is_number=True),
+    Column("size", is_number=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A state to be shown, the current one or one of the past."""
+
+    title: str
+    variables: str = field(repr=False)
+    held_back: Mapping[str, str]
+    format: int
 
 
 @click.command("list", epilog=_LIST_EXAMPLE)
+@json_lines_option
 @db_option
 @table_option
-def list_strategies(db: str | None, table: str) -> None:
+def list_strategies(*, as_json: bool, db: str | None, table: str) -> None:
     """List every strategy with saved variables, one per line."""
     from stratvars.archive import open_archive
-    from stratvars.cli.output import Column, print_table
+    from stratvars.cli.finding import nothing_saved
 
     with open_archive(db, table=table) as archive:
         found = archive.strategies()
         if not found:
-            raise UsageError(_nothing_saved(archive))
-    columns = (
-        Column("name"),
-        Column("revision", is_number=True),
-        Column("saved"),
-        Column("why"),
-        Column("variables", is_number=True),
-        Column("size", is_number=True),
-    )
-    print_table(columns, [_row(stored) for stored in found])
+            raise UsageError(nothing_saved(archive))
+    if as_json:
+        print_exactly("\n".join(json.dumps(_member(stored)) for stored in found))
+    else:
+        print_table(_LIST, [_row(stored) for stored in found])
+    tell(f"{len(found)} in the table {table} of {archive.database}")
 
 
 @click.command("show", epilog=_SHOW_EXAMPLE)
 @click.argument("name")
+@click.argument("variables", metavar="[VARIABLE]...", nargs=-1)
+@click.option("--at", "when", metavar="WHEN", callback=read_when, help="Show what was saved then. Default: now.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the stored JSON object exactly as it is, passwords and all."
 )
-@click.option(
-    "--reveal", is_flag=True, help="Show what stands under names with key, secret, token or password in them."
-)
+@reveal_option
 @db_option
 @table_option
-def show_variables(name: str, as_json: bool, reveal: bool, db: str | None, table: str) -> None:
-    """Show the saved variables of one strategy."""
+def show_variables(
+    *,
+    name: str,
+    variables: tuple[str, ...],
+    when: When | None,
+    as_json: bool,
+    reveal: bool,
+    db: str | None,
+    table: str,
+) -> None:
+    """Show the saved variables of one strategy.
+
+    All of them, or those that are named.
+    """
     from stratvars.archive import open_archive
-    from stratvars.cli.output import print_exactly
+    from stratvars.cli.finding import chosen
+    from stratvars.revision import join_texts, split_texts
 
     with open_archive(db, table=table) as archive:
-        stored = archive.current(name)
-        if stored is None:
-            raise UsageError(_unknown(name, archive))
-    tell(_header(stored))
+        seen = _look(archive, name, when)
+    if variables:
+        named = chosen(split_texts(seen.variables), variables, name)
+        seen = replace(seen, variables=join_texts(named), held_back=_only(seen.held_back, named))
+    tell(f"{seen.title}, in {archive.database}")
     if as_json:
-        print_exactly(stored.variables)
+        print_exactly(seen.variables)
     else:
-        _print_variables(stored, reveal=reveal)
+        _print_variables(seen, name, reveal=reveal)
 
 
-def _print_variables(stored: Stored, *, reveal: bool) -> None:
+def _look(archive: Archive, name: str, when: When | None) -> _Seen:
+    from stratvars.cli.finding import check_known, current_of
+
+    if when is None:
+        stored = current_of(name, archive)
+        return _Seen(title_of(stored), stored.variables, stored.held_back, stored.format)
+    check_known(name, archive)
+    past = archive.at(name, when)
+    return _Seen(title_of_past(name, past), past.state.to_json(), past.state.held_back, past.format)
+
+
+def _only(members: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    return {name: members[name] for name in names if name in members}
+
+
+def _print_variables(seen: _Seen, strategy: str, *, reveal: bool) -> None:
+    from stratvars.cli.finding import check_format
     from stratvars.cli.masking import HIDDEN, readable
-    from stratvars.cli.output import Column, print_table
-    from stratvars.codec import FORMAT
     from stratvars.revision import split_texts
 
-    if stored.format > FORMAT:
-        raise NewerFormatError(
-            f"{stored.strategy!r} was saved in format {stored.format}, and this version of stratvars reads up to "
-            f"format {FORMAT}; install a newer one, or add --json to see the text as it is"
-        )
-    texts = split_texts(stored.variables)
+    check_format(seen.format, repr(strategy))
+    texts = split_texts(seen.variables)
     rows, unreadable = [], []
     for name, text in texts.items():
         try:
@@ -97,7 +144,7 @@ def _print_variables(stored: Stored, *, reveal: bool) -> None:
     print_table((Column("name"), Column("value", is_cut=True)), rows)
     if any(HIDDEN in value for _, value in rows):
         tell(f"{HIDDEN} stands for what may be a password; --reveal shows it")
-    for held_back, problem in stored.held_back.items():
+    for held_back, problem in seen.held_back.items():
         tell(_about_held_back(held_back, problem, is_there=held_back in texts))
     _raise_first(unreadable)
 
@@ -114,13 +161,35 @@ def _raise_first(errors: list[UndecodableError]) -> None:
         raise errors[0]
 
 
-def _header(stored: Stored) -> str:
+def title_of(stored: Stored) -> str:
+    """The strategy and its current revision, for the line above what is shown of it."""
     return f"{stored.strategy}: revision {stored.revision}, saved {_when(stored)} ({_why(stored)})"
 
 
+def title_of_past(name: str, past: Past) -> str:
+    """The same of a revision of the past."""
+    from stratvars.schedule import age
+
+    return f"{name}: revision {past.kept.number}, saved {age(past.kept.age)} ago ({past.kept.reason})"
+
+
 def _row(stored: Stored) -> tuple[str, ...]:
-    size = _size(len(stored.variables.encode(errors="surrogateescape")))
-    return stored.strategy, str(stored.revision), _when(stored), _why(stored), _count(stored), size
+    count = _count(stored)
+    shown = "?" if count is None else str(count)
+    return stored.strategy, str(stored.revision), _when(stored), _why(stored), shown, size(_bytes(stored))
+
+
+def _member(stored: Stored) -> dict[str, object]:
+    return {
+        "name": stored.strategy,
+        "revision": stored.revision,
+        "saved_at": stored.saved_at.isoformat(),
+        "age": round(stored.age, 3),
+        "reason": stored.reason,
+        "changed_by_hand": stored.foreign,
+        "variables": _count(stored),
+        "bytes": _bytes(stored),
+    }
 
 
 def _when(stored: Stored) -> str:
@@ -135,34 +204,23 @@ def _why(stored: Stored) -> str:
     return f"{stored.reason}, changed by hand since" if stored.foreign else stored.reason
 
 
-def _count(stored: Stored) -> str:
+def _count(stored: Stored) -> int | None:
     from stratvars.revision import split_texts
 
     try:
-        return str(len(split_texts(stored.variables)))
+        return len(split_texts(stored.variables))
     except UndecodableError:
-        return "?"
+        return None
 
 
-def _size(count: int) -> str:
+def _bytes(stored: Stored) -> int:
+    return len(stored.variables.encode(errors="surrogateescape"))
+
+
+def size(count: int) -> str:
+    """So many bytes, for a table."""
     if count < _KILO:
         return f"{count} B"
     if count < _KILO**2:
         return f"{count / _KILO:.1f} kB"
     return f"{count / _KILO**2:.1f} MB"
-
-
-def _nothing_saved(archive: Archive) -> str:
-    return (
-        f"nothing is saved in the table {archive.table} of {archive.database} (chosen by: {archive.database.origin}); "
-        "name another with --table or --db, or run a strategy first"
-    )
-
-
-def _unknown(name: str, archive: Archive) -> str:
-    names = [stored.strategy for stored in archive.strategies()]
-    if not names:
-        return _nothing_saved(archive)
-    close = close_to(name, names)
-    meant = f"did you mean {either(close)}? S" if close else "s"
-    return f"nothing is saved under the name {name}; {meant}aved in {archive.database}: {listed(names)}"

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from stratvars.codec.tree import show
+from stratvars.errors import UndecodableError
 
 HIDDEN = "********"
 _SECRET = re.compile("key|secret|token|password", re.IGNORECASE)
@@ -27,10 +28,27 @@ def readable(name: str, text: str, *, reveal: bool) -> str:
         return shown
     if is_secret(name):
         return HIDDEN
+    safe = masked(name, text, reveal=False)
+    return shown if safe is text else show(safe)
+
+
+def masked(name: str, text: str, *, reveal: bool) -> str:
+    """The JSON text of a variable with what may be a password hidden; the very text when nothing is.
+
+    Raises:
+        UndecodableError: the text is not JSON.
+    """
+    if reveal:
+        return text
+    if is_secret(name):
+        return f'"{HIDDEN}"'
     import msgspec
 
-    tree = msgspec.json.decode(text)
-    return show(msgspec.json.encode(tree)) if _hide(tree) else shown
+    try:
+        tree = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        raise UndecodableError(name, "it is not JSON that can be read") from None
+    return msgspec.json.encode(tree).decode() if _hide(tree) else text
 
 
 def _hide(tree: Any) -> bool:

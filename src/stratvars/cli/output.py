@@ -11,11 +11,18 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from stratvars.cli.text import escape
 from stratvars.errors import StratvarsError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_BEFORE: Final = 10
+"""How many characters a terminal shows of two long values before the first one in which they differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,40 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Non
             _print_for_people(columns, cells)
         else:
             _print_for_programs(columns, cells)
+
+
+def print_changes(titles: tuple[str, str, str], changes: Sequence[tuple[str, str, str]]) -> None:
+    """Print what changed, and from what to what: on a terminal a line each, ``name: old -> new``, cut to its width."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        print_table([Column(title) for title in titles], changes)
+        return
+    from rich.text import Text
+
+    with _stdout():
+        console = _console()
+        for change in changes:
+            name, old, new = map(escape, change)
+            room = console.width - len(name) - len(":  -> ")
+            old, new = _fitting(old, new, room)
+            line = Text.assemble(f"{name}: ", (old, "red"), " -> ", (new, "green"))
+            console.print(line, no_wrap=True, overflow="ellipsis")
+
+
+def _fitting(old: str, new: str, room: int) -> tuple[str, str]:
+    """Both texts cut to the room they have together, from shortly before where they begin to differ."""
+    if len(old) + len(new) <= room:
+        return old, new
+    same = next((index for index, pair in enumerate(zip(old, new, strict=False)) if pair[0] != pair[1]), 0)
+    start = max(0, same - _BEFORE)
+    if start:
+        old, new = f"…{old[start:]}", f"…{new[start:]}"
+    half = max(1, room // 2)
+    left = max(half, room - len(new))
+    return _cut(old, left), _cut(new, max(half, room - len(_cut(old, left))))
+
+
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else f"{text[: room - 1]}…"
 
 
 def print_exactly(text: str) -> None:
@@ -78,15 +119,10 @@ def _print_for_programs(columns: Sequence[Column], rows: Sequence[Sequence[str]]
 
 
 def _print_for_people(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    # Without a colour system no escape codes at all are written.
-    is_plain = os.environ.get("NO_COLOR", "") != ""
-    console = Console(
-        file=sys.stdout, color_system=None if is_plain else "auto", highlight=False, markup=False, emoji=False
-    )
+    console = _console()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
         # Only a column that may wrap is narrowed; its cells then cut themselves, for they do not wrap.
@@ -106,3 +142,13 @@ def _print_for_people(columns: Sequence[Column], rows: Sequence[Sequence[str]]) 
     for row in rows:
         table.add_row(*(styled(column, cell) for column, cell in zip(columns, row, strict=True)))
     console.print(table)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    # Without a colour system no escape codes at all are written.
+    is_plain = os.environ.get("NO_COLOR", "") != ""
+    return Console(
+        file=sys.stdout, color_system=None if is_plain else "auto", highlight=False, markup=False, emoji=False
+    )

@@ -8,24 +8,21 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from stratvars.cli.errors import tell
-from stratvars.cli.options import db_option, table_option
-from stratvars.errors import UndecodableError, UsageError
+from stratvars.cli.options import WHENS, db_option, json_lines_option, read_when, reveal_option, table_option
+from stratvars.errors import UsageError
 
 if TYPE_CHECKING:
     from stratvars.edit import Rewind
-    from stratvars.history import Difference
+    from stratvars.moment import When
     from stratvars.owner import Owner
-    from stratvars.revision import Moment
 
-_UNSET: Final = "(not set)"
 _UNREADABLE: Final = "(cannot be read)"
-_BEFORE: Final = 10
-"""How many characters a terminal shows of two values before the first one in which they differ."""
-_EXAMPLE: Final = """\b
+_EXAMPLE: Final = f"""\b
 Examples:
   stratvars rewind btc-live --to last-iteration
-  stratvars rewind btc-live --to 41 --dry-run
-\b
+  stratvars rewind btc-live --to before-crash --yes
+  stratvars rewind btc-live --to 10m --dry-run
+{WHENS}\b
 Exit codes:
   0  it went back, or there was nothing to change
   1  you said no, or somebody else saved meanwhile
@@ -35,19 +32,6 @@ Exit codes:
 """
 
 
-def _read_moment(ctx: click.Context, parameter: click.Parameter, text: str) -> Moment:
-    from stratvars.revision import Landmark
-
-    if text in set(Landmark):
-        return Landmark(text)
-    try:
-        return int(text)
-    except ValueError:
-        landmarks = ", ".join(Landmark)
-        problem = f"{text!r} is no moment; name {landmarks} or the number of a revision"
-        raise click.BadParameter(problem, ctx, parameter) from None
-
-
 @click.command(epilog=_EXAMPLE)
 @click.argument("name")
 @click.option(
@@ -55,18 +39,29 @@ def _read_moment(ctx: click.Context, parameter: click.Parameter, text: str) -> M
     "moment",
     metavar="WHEN",
     required=True,
-    callback=_read_moment,
-    help="last-iteration, for the end of the last completed iteration, or the number of a revision.",
+    callback=read_when,
+    help="The moment to go back to.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing; the strategy may run.")
+@json_lines_option
+@reveal_option
 @db_option
 @table_option
 @click.pass_context
 def rewind(
-    ctx: click.Context, *, name: str, moment: Moment, yes: bool, dry_run: bool, db: str | None, table: str
+    ctx: click.Context,
+    *,
+    name: str,
+    moment: When,
+    yes: bool,
+    dry_run: bool,
+    as_json: bool,
+    reveal: bool,
+    db: str | None,
+    table: str,
 ) -> None:
-    """Take the variables of a strategy back to an earlier moment.
+    """Take a strategy back to an earlier moment.
 
     The strategy must not run. Going back is a new revision: nothing is erased, and it can be taken back.
     """
@@ -77,9 +72,10 @@ def rewind(
     plan = edit.plan_rewind(settings.resolve(db), table, name, moment)
     doubt = None if dry_run else edit.check_stopped(plan)
     if plan.changes_nothing:
-        tell(f"{name}: nothing to change, the variables are those of revision {plan.then.kept.number}")
+        same = f"the variables are those of revision {plan.then.kept.number}, in {plan.database}"
+        tell(f"{name}: nothing to change, {same}")
         return
-    _show(plan)
+    _show(plan, as_json=as_json, reveal=reveal)
     if dry_run:
         return
     if not yes and not click.confirm(_question(plan, doubt), err=True):
@@ -110,24 +106,22 @@ def _way_back(plan: Rewind) -> str:
     return f"; to take that back: --to {number}"
 
 
-def _show(plan: Rewind) -> None:
-    from stratvars.cli.masking import HIDDEN
-    from stratvars.cli.output import Column, print_table
+def _show(plan: Rewind, *, as_json: bool, reveal: bool) -> None:
+    from stratvars.cli.diff import print_differences
     from stratvars.history import differences
 
-    tell(_header(plan))
+    tell(f"{_header(plan)}, in {plan.database}")
+    titles = ("name", "now", "then")
     if plan.differences is None:
         tell(f"{_UNREADABLE} stands for what is saved now, which is not one JSON object")
-    changes = differences({}, plan.then.state.texts) if plan.differences is None else plan.differences
-    absent = _UNREADABLE if plan.differences is None else _UNSET
-    rows = [_row(change, absent) for change in changes]
-    if sys.stdout is not None and sys.stdout.isatty():
-        rows = [(name, *_from_the_difference(old, new)) for name, old, new in rows]
-    print_table((Column("name"), Column("now", is_cut=True), Column("then", is_cut=True)), rows)
-    if any(HIDDEN in cell for row in rows for cell in row):
-        tell(f"{HIDDEN} stands for what may be a password")
+        found = differences({}, plan.then.state.texts)
+        print_differences(found, titles, as_json=as_json, reveal=reveal, absent=_UNREADABLE)
+    else:
+        print_differences(plan.differences, titles, as_json=as_json, reveal=reveal)
     if plan.reorders:
-        tell("the order of the variables changes, too" if rows else "only the order of the variables changes")
+        tell(
+            "the order of the variables changes, too" if plan.differences else "only the order of the variables changes"
+        )
 
 
 def _header(plan: Rewind) -> str:
@@ -140,25 +134,3 @@ def _header(plan: Rewind) -> str:
         return f"{plan.strategy}: from a row that is gone back to {back}"
     by_hand = ", changed by hand since" if now.foreign else ""
     return f"{plan.strategy}: from revision {now.revision}, saved {age(now.age)} ago ({now.reason}{by_hand}), to {back}"
-
-
-def _row(change: Difference, absent: str) -> tuple[str, str, str]:
-    return change.name, _shown(change.name, change.old, absent), _shown(change.name, change.new, _UNSET)
-
-
-def _shown(name: str, text: str | None, absent: str) -> str:
-    from stratvars.cli.masking import readable
-
-    if text is None:
-        return absent
-    try:
-        return readable(name, text, reveal=False)
-    except UndecodableError:
-        return _UNREADABLE
-
-
-def _from_the_difference(old: str, new: str) -> tuple[str, str]:
-    """Both values from shortly before the first difference: cut to a terminal's width they might look the same."""
-    same = next((index for index, pair in enumerate(zip(old, new, strict=False)) if pair[0] != pair[1]), 0)
-    start = same - _BEFORE
-    return (old, new) if start <= 0 else (f"…{old[start:]}", f"…{new[start:]}")

@@ -59,6 +59,29 @@ Exit codes:
     help="How long to ask a database again that cannot be used, 0 to ask once. "
     "Default: as in the class, else STRATVARS_START_TIMEOUT (environment or .env), else 30.",
 )
+@click.option(
+    "--wait",
+    metavar="SECONDS",
+    help="How long to wait for another process that runs it, 0 to be refused at once. "
+    "Default: as in the class, else STRATVARS_WAIT (environment or .env), else 45.",
+)
+@click.option(
+    "--take-over",
+    is_flag=True,
+    help="Take it from another process that runs it. That one cannot save any more, and ends.",
+)
+@click.option(
+    "--lease",
+    metavar="SECONDS",
+    help="After how long another start may take it from this one when it does not answer. "
+    "Default: as in the class, else STRATVARS_LEASE (environment or .env), else 15.",
+)
+@click.option(
+    "--on-outage",
+    metavar="trade|pause",
+    help="While the database cannot be used: trade on, or begin no iteration after the end of the lease. "
+    "Default: as in the class, else STRATVARS_ON_OUTAGE (environment or .env), else trade.",
+)
 def run(
     *,
     bot: str,
@@ -69,6 +92,10 @@ def run(
     table: str | None,
     resume: bool,
     start_timeout: str | None,
+    wait: str | None,
+    take_over: bool,
+    lease: str | None,
+    on_outage: str | None,
 ) -> None:
     """Run the strategy in a Python file until it ends or is stopped."""
     from stratvars.cli.loading import load_strategy
@@ -78,20 +105,24 @@ def run(
 
     if sleeptime is not None:
         parse(sleeptime)
-    patience = None if start_timeout is None else seconds_in(start_timeout, "--start-timeout")
+    times = {"start_timeout": start_timeout, "wait": wait, "lease": lease}
+    seconds = {
+        name: None if text is None else seconds_in(text, "--" + name.replace("_", "-")) for name, text in times.items()
+    }
     target = find_target(bot)
     given = {
         "name": name,
         "sleeptime": sleeptime,
         "db_connection_str": db,
         "backup_table_name": table,
-        "start_timeout": patience,
+        "on_outage": on_outage,
+        **seconds,
     }
     chosen = load_strategy(target)
     with user_code():
         strategy = _construct(chosen, {option: value for option, value in given.items() if value is not None})
         # None leaves the choice to STRATVARS_RESUME.
-        strategy.run(max_iterations=max_iterations, resume=True if resume else None)
+        strategy.run(max_iterations=max_iterations, resume=True if resume else None, take_over=take_over)
 
 
 def _construct(chosen: type[Strategy], options: dict[str, Any]) -> Strategy:
