@@ -213,11 +213,13 @@ def test_a_strategy_of_an_unseen_machine_is_named_and_taken_over_as_by_a_start(
 ) -> None:
     sqlite.live({"n": 1}, {"n": 2})
     elsewhere = replace(Owner.current(), host="far-away", machine="another-boot", machine_id="", pid=77)
-    sqlite.execute(f"UPDATE vars_backup_writers SET owner = '{elsewhere.to_text()}'")
+    soon = "strftime('%Y-%m-%d %H:%M:%f+00:00', 'now', '+1 seconds')"
+    sqlite.execute(f"UPDATE vars_backup_writers SET owner = '{elsewhere.to_text()}', lease_until = {soon}")
     plan = plan_rewind(sqlite.database, TABLE, "bot", 1)
     assert check_stopped(plan) == elsewhere
     assert carry_out(plan) == 4
-    assert "process 77 on far-away, which cannot be looked at" in caplog.text
+    assert "'bot' is run by process 77 on far-away" in caplog.text
+    assert "'bot' is taken from process 77 on far-away: its lease has ended" in caplog.text
     assert check_stopped(plan_rewind(sqlite.database, TABLE, "bot", 1)) is None
 
 

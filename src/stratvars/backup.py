@@ -12,21 +12,23 @@ and the same with ``async with``, ``async for`` and ``await backup.asave()``.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from stratvars import names, opened, schedule, settings
 from stratvars.database import Scheme
-from stratvars.errors import FencedError, ForkedError, NothingSavedError, StratvarsError, UsageError
-from stratvars.hosting import borrow_writer, give_back_writer
-from stratvars.restore import announce, restore
+from stratvars.errors import FencedError, ForkedError, StratvarsError, UsageError
+from stratvars.ownership import Terms
 from stratvars.revision import Reason
 from stratvars.session import DEADLINE, LAST_DEADLINE, Session
 from stratvars.signals import exit_as_terminated, on_termination, postponed
+from stratvars.start import Start
 from stratvars.turns import Turns
 from stratvars.vars import Vars
 
@@ -46,6 +48,13 @@ class Backup:
         resume: refuse to start from nothing; without it what ``STRATVARS_RESUME`` says.
         start_timeout: seconds for which the start asks a database again that cannot be used, 0 to ask once; without
             it ``STRATVARS_START_TIMEOUT``, else 30.
+        wait: seconds for which the start waits for an owner of the name that lives, 0 to be refused at once; without
+            it ``STRATVARS_WAIT``, else 45.
+        take_over: take the name from an owner that lives; that one cannot save any more.
+        lease: seconds, from 1 to 86,400, after which another start may take over from one that does not answer;
+            without it ``STRATVARS_LEASE``, else 15.
+        on_outage: ``"trade"``: turns go on while the database cannot be used; ``"pause"``: none begins after the end
+            of the lease. Without it ``STRATVARS_ON_OUTAGE``, else trade.
         variables: keep these instead of new ones; what is saved is laid over them.
         pause: how to wait while the database cannot be reached at the start; true when it is to be given up.
 
@@ -61,6 +70,10 @@ class Backup:
         table: str = "vars_backup",
         resume: bool | None = None,
         start_timeout: float | None = None,
+        wait: float | None = None,
+        take_over: bool = False,
+        lease: float | None = None,
+        on_outage: str | None = None,
         variables: Vars | None = None,
         pause: Callable[[float], object] = time.sleep,
     ) -> None:
@@ -70,9 +83,15 @@ class Backup:
         self.table = table
         self.database = settings.resolve(url)
         self.vars = Vars() if variables is None else variables
-        self._resume = settings.resume_wanted(resume)
-        self._patience = settings.start_timeout(start_timeout)
-        self._pause = pause
+        self._start = Start(
+            database=self.database,
+            table=table,
+            strategy=name,
+            resume=settings.resume_wanted(resume),
+            patience=settings.start_timeout(start_timeout),
+            terms=Terms(settings.lease(lease) if self.is_shared else math.inf, settings.wait(wait), take_over, pause),
+            on_outage=settings.on_outage(on_outage),
+        )
         self._inside = False
         self._session: Session | None = None
         self._termination = ExitStack()
@@ -90,7 +109,7 @@ class Backup:
             RestoreError: the saved state cannot be restored; nothing was written.
             UnavailableError: the database cannot be used.
         """
-        return self._open(plan, opened.place_of_caller(), self._pause)
+        return self._open(plan, opened.place_of_caller(), self._start)
 
     def save(self, timeout: float = DEADLINE) -> None:
         """Make the variables as they are now durable; returns only when they are.
@@ -135,6 +154,21 @@ class Backup:
     def turn(self, is_inside: bool) -> None:
         """Say that an iteration begins or has ended: a state saved inside one is not a completed iteration's."""
         self._inside = is_inside
+
+    def may_begin(self) -> bool:
+        """Whether a turn may begin now; if not, ask again soon. Turns of ``every`` and of a strategy ask by themselves.
+
+        It may not where the lease has ended: for a moment, until it is known whether another start has taken over;
+        with ``on_outage="pause"`` until it is renewed.
+
+        Raises:
+            FencedError: another process took the strategy over.
+        """
+        return self._use().may_begin()
+
+    def when_fenced(self, wake: Callable[[], object]) -> None:
+        """Have ``wake`` called, in another thread, as soon as it is known that another process took over."""
+        self._use().when_fenced(wake)
 
     def every(self, sleeptime: str | float) -> Turns:
         """Turns of a loop, for ``for`` and ``async for``: each is kept when it ends, and the next begins on time.
@@ -182,11 +216,18 @@ class Backup:
                 )
 
     def abandon(self) -> None:
-        """Close without saving: another process holds the name. Does nothing when it is closed."""
+        """Close without saving. Does nothing when it is closed."""
         session = self._ending()
         if session is not None:
             with self._forgotten(session):
                 session.retire(time.monotonic() + 1.0)
+
+    def hand_over(self) -> None:
+        """Close after another process took over: what was not saved goes into the history, as fenced."""
+        session = self._ending()
+        if session is not None:
+            session.leave_quietly(Reason.FENCED, complete=False)
+            self.abandon()
 
     def leave_last(self, reason: Reason, *, complete: bool, patience: float) -> None:
         """Leave the last state with the writer, for a ``close`` that follows. Never raises for the database."""
@@ -196,7 +237,7 @@ class Backup:
                 session.leave_last(reason, complete=complete, patience=patience)
 
     def __enter__(self) -> Self:
-        self._open("", opened.place_of_caller(), self._pause)
+        self._open("", opened.place_of_caller(), self._start)
         self._termination.enter_context(on_termination(exit_as_terminated))
         return self
 
@@ -205,14 +246,15 @@ class Backup:
     ) -> None:
         with self._termination, postponed(), _beside(error):
             if isinstance(error, FencedError):
-                self.abandon()
+                self.hand_over()
             self.close(_reason_of(error), complete=error is None)
 
     async def __aenter__(self) -> Self:
         from stratvars.aio import call_to_its_end, canceller
 
         place, given_up = opened.place_of_caller(), threading.Event()
-        await call_to_its_end(lambda: self._open("", place, given_up.wait), cancel=given_up.set, undo=self.abandon)
+        start = replace(self._start, terms=replace(self._start.terms, pause=given_up.wait))
+        await call_to_its_end(lambda: self._open("", place, start), cancel=given_up.set, undo=self.abandon)
         self._termination.enter_context(on_termination(canceller(self._note_termination)))
         return self
 
@@ -222,7 +264,7 @@ class Backup:
         try:
             with self._termination, _beside(error):
                 if isinstance(error, FencedError):
-                    self.abandon()
+                    self.hand_over()
                 await self.aclose(_reason_of(error), complete=error is None)
         finally:
             if self._is_terminated:
@@ -231,35 +273,17 @@ class Backup:
     def _note_termination(self) -> None:
         self._is_terminated = True
 
-    def _open(self, plan: str, place: str, pause: Callable[[float], object]) -> Self:
+    def _open(self, plan: str, place: str, start: Start) -> Self:
         if self._session is not None:
             raise UsageError(f"the backup of {self.name!r} is open already; close it before opening it again")
-        self._refuse_to_make_what_is_to_be_resumed()
         key = (self.database.url, self.table, self.name) if self.is_shared else None
         opened.register(self, key, place)
         try:
-            writer = borrow_writer(self.database)
-            try:
-                found = restore(
-                    writer.store, self.table, self.name, resume=self._resume, patience=self._patience, pause=pause
-                )
-                self._session = Session(self.vars, writer, found)
-            except BaseException:
-                give_back_writer(writer)
-                raise
+            self._session = start.begin(self.vars, plan)
         except BaseException:
             opened.forget(self)
             raise
-        announce(self.name, self.database, found, plan)
         return self
-
-    def _refuse_to_make_what_is_to_be_resumed(self) -> None:
-        path = self.database.path
-        if self._resume and path is not None and not path.exists():
-            raise NothingSavedError(
-                f"resuming {self.name!r} was asked for, and there is no database at {path} (chosen by: "
-                f"{self.database.origin}). Check DB_CONNECTION_STR, or start without --resume"
-            )
 
     def _use(self) -> Session:
         if self._session is None:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from stratvars.lease import Lease, now
 from stratvars.revision import Claim, Holder, Reason, Revision, State, join_texts
 
 _DELTAS_PER_SNAPSHOT = 500
@@ -28,12 +29,14 @@ class Offer:
         reason: why it was taken.
         complete: taken between two iterations.
         final: written even when nothing changed.
+        text: the whole state as it stood in a row that somebody else wrote, to be kept byte for byte.
     """
 
     state: State
     reason: Reason
     complete: bool
     final: bool = False
+    text: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class _InFlight:
     revision: Revision
     offer: Offer
     ticket: int
+    since: float
+    """Before it was sent for the first time: it may have landed then, and only the answer was lost."""
 
 
 class Lane:
@@ -50,10 +55,12 @@ class Lane:
         claim: the right to write.
         restored: what the store holds at the start.
         format_version: of the texts, for the store.
+        since: when the claim was asked for, by the clock of all leases; now, where it is not said.
     """
 
-    def __init__(self, claim: Claim, restored: State, format_version: int) -> None:
+    def __init__(self, claim: Claim, restored: State, format_version: int, since: float | None = None) -> None:
         self.claim = claim
+        self.lease = Lease(claim.lease, now() if since is None else since)
         self.holder: Holder | None = None
         """Who took the strategy over; None as long as nobody did."""
         self.trouble_since: float | None = None
@@ -109,7 +116,7 @@ class Lane:
             return None
         self._sent += 1
         revision = self._make(offer)
-        self._in_flight = _InFlight(revision, offer, self._tickets)
+        self._in_flight = _InFlight(revision, offer, self._tickets, now())
         return revision
 
     def settle(self) -> None:
@@ -118,7 +125,17 @@ class Lane:
         if flight is None:
             raise AssertionError("nothing is in flight")
         self._kept, self._number, self.done = flight.offer, flight.revision.number, flight.ticket
+        self.lease.renew(flight.since)
         self._count(flight.revision)
+
+    def fenced(self) -> Revision | None:
+        """What is lost to the start that took over, for the history; None when that is nothing, or nobody did."""
+        newest = self._waiting or (self._in_flight.offer if self._in_flight is not None else None)
+        if self.holder is None or newest is None or _same(self._kept.state.texts, newest.state.texts):
+            return None
+        self._sent += 1
+        self._snapshot_due = True
+        return self._make(replace(newest, reason=Reason.FENCED, complete=False))
 
     def start_over(self, claim: Claim) -> None:
         """The store went back and the strategy was acquired again: write everything under a new number."""
@@ -151,8 +168,8 @@ class Lane:
         changed = {name: text for name, text in new.items() if old.get(name) != text}
         removed = [name for name in old if name not in new]
         folded = {name: text for name, text in (*old.items(), *changed.items()) if name in new}
-        snapshot = self._snapshot_due or list(folded) != list(new)
-        variables = offer.state.to_json()
+        snapshot = self._snapshot_due or offer.text is not None or list(folded) != list(new)
+        variables = offer.state.to_json() if offer.text is None else offer.text
         return Revision(
             claim=self.claim,
             number=self._sent,

@@ -22,6 +22,7 @@ from stratvars.grace import STOP_TIMEOUT, saved_while_it_hangs
 from stratvars.revision import Reason
 from stratvars.session import LAST_DEADLINE
 from stratvars.signals import Stop
+from stratvars.turns import LOOK
 
 if TYPE_CHECKING:
     from stratvars.aio import LoopThread
@@ -91,7 +92,7 @@ class Life:
         """Whether the iterations are over."""
         self._loop: LoopThread | None = None
         self._interval = schedule.parse(sleeptime)
-        self._stop = stop
+        self._stop = stop.follower()
         self._max_iterations = max_iterations
 
     def start(self) -> None:
@@ -103,6 +104,7 @@ class Life:
         self._call(self._hooks.initialize)
         then = f", then {schedule.describe(self._interval)}" if self._interval else ""
         self.backup.open(f"first iteration now{then}")
+        self.backup.when_fenced(self._stop.request)
 
     def live(self, limit: AbstractContextManager[object]) -> None:
         """Run the iterations and the ending.
@@ -179,6 +181,9 @@ class Life:
         while not self._stop.requested:
             if done == self._max_iterations:
                 return _End.DONE
+            if not self.backup.may_begin():
+                self._stop.wait(LOOK)
+                continue
             if self._guarded(self._hooks.on_trading_iteration):
                 self.backup.keep(Reason.ITERATION, complete=True)
             done += 1
@@ -242,7 +247,7 @@ class Life:
 
     def _end_fenced(self) -> None:
         """Neither save nor sell: both are the new owner's now."""
-        self.backup.abandon()
+        self.backup.hand_over()
         try:
             self._call(self._hooks.on_fenced)
         except Exception:  # noqa: BLE001  the news of the takeover is what must be seen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,16 +49,18 @@ def report_begin(lanes: Sequence[Lane], error: Exception) -> None:
     """Log what hinders the lanes, in one line."""
     if len(lanes) == 1:
         _log.warning(
-            "%r cannot be saved: %s. The last durable revision is %d; the newest state is kept and tried again.",
+            "%r cannot be saved: %s. The last durable revision is %d; the newest state is kept and tried again.%s",
             lanes[0].claim.strategy,
             describe(error),
             lanes[0].acknowledged,
+            _until(lanes),
         )
     elif lanes:
         _log.warning(
-            "%s cannot be saved: %s. Their newest states are kept and tried again.",
+            "%s cannot be saved: %s. Their newest states are kept and tried again.%s",
             _named([lane.claim.strategy for lane in lanes]),
             describe(error),
+            _until(lanes),
         )
 
 
@@ -81,6 +84,15 @@ def report_end(ended: Sequence[Ended]) -> None:
 def describe(error: Exception) -> str:
     """What to log of an error: the sentence of one of ours, else only its type, for a driver's text may hold values."""
     return str(error) if isinstance(error, UnavailableError) else type(error).__name__
+
+
+def _until(lanes: Sequence[Lane]) -> str:
+    """From when on the leases no longer keep another copy out, by the clock on the wall."""
+    left = min(lane.lease.left for lane in lanes)
+    if not math.isfinite(left):
+        return ""
+    at = time.strftime("%H:%M:%S", time.localtime(time.time() + left))
+    return f" If that lasts, another copy may start from {at} on."
 
 
 def _named(strategies: Sequence[str]) -> str:

@@ -12,22 +12,21 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from stratvars import codec
+from stratvars import codec, lease
 from stratvars.crashes import IN_A_ROW, about_crashes
 from stratvars.database import Database
 from stratvars.errors import (
     LostRowError,
     NewerFormatError,
     NothingSavedError,
-    OwnedError,
     RefusedError,
     UnavailableError,
 )
-from stratvars.owner import Life, Owner, look
-from stratvars.revision import Claim, Holder, State, Stored, split_texts
+from stratvars.ownership import Entrance, Terms
+from stratvars.revision import Claim, State, Stored, split_texts
 from stratvars.schedule import age
 from stratvars.store.base import Store
 
@@ -48,6 +47,7 @@ class Restored:
         values: the same, decoded.
         stored: when and why it was saved; None at a first start.
         neighbours: the other names saved in the table, looked up at a first start only.
+        since: when the claim was asked for, by the clock of all leases.
         notes: what there is to say of the database.
     """
 
@@ -56,6 +56,7 @@ class Restored:
     values: Mapping[str, Any]
     stored: Stored | None
     neighbours: tuple[str, ...] = ()
+    since: float = field(default_factory=lease.now)
     notes: tuple[str, ...] = ()
 
 
@@ -66,7 +67,7 @@ def restore(
     *,
     resume: bool,
     patience: float,
-    pause: Callable[[float], object] = time.sleep,
+    terms: Terms,
 ) -> Restored:
     """Acquire the strategy and read its state.
 
@@ -76,20 +77,21 @@ def restore(
         strategy: the strategy's name.
         resume: refuse to start from nothing.
         patience: seconds for which a database is asked again that cannot be used; 0 to ask once.
-        pause: waits between two tries; returns something true when the start is to be given up.
+        terms: how to become the writer.
 
     Raises:
         OwnedError: a process that still lives runs the strategy.
         RestoreError: the state is there and cannot be read, or is wanted and not there.
         UnavailableError: the database could not be used for ``patience`` seconds.
     """
-    asking = Asking(patience, pause)
+    asking = Asking(patience, terms.pause)
     # One id for all tries: one that landed, and only its answer was lost, must be known again as ours.
     start_id = uuid.uuid4().hex
-    claim = asking.until_answered(lambda: become_writer(store, table, strategy, start_id))
+    held = Entrance(store, table, strategy, start_id, terms=terms, ask=asking.until_answered).enter()
+    claim = held.claim
     try:
         found = asking.until_answered(lambda: _read(store, claim, resume=resume))
-        return replace(found, notes=tuple(asking.until_answered(store.notes)))
+        return replace(found, since=held.since, notes=tuple(asking.until_answered(store.notes)))
     except BaseException:
         with suppress(UnavailableError):  # what is to be seen is why the state could not be read
             store.release(claim)
@@ -98,6 +100,13 @@ def restore(
 
 def _read(store: Store, claim: Claim, *, resume: bool) -> Restored:
     stored = store.load(claim)
+    if stored is not None and stored.epoch == 0 and claim.revision > 0:
+        raise LostRowError(
+            f"{claim.strategy!r} was saved up to revision {claim.revision}, and its row in the table "
+            f"{claim.table + '_writers'!r} is gone, so it cannot be told whether the saved variables are the newest. "
+            "Put that row, or a copy of the whole database, back; or choose a revision of the history: "
+            f"stratvars rewind {claim.strategy} --to {claim.revision}"
+        )
     if stored is None and claim.revision > 0:
         raise LostRowError(
             f"{claim.strategy!r} was saved up to revision {claim.revision}, and its row in the table {claim.table!r} "
@@ -126,30 +135,34 @@ def _texts(stored: Stored) -> dict[str, str]:
 class Asking:
     """Asks a database that cannot be used until there is an answer, within one time that all questions share.
 
+    Only the time in which there was no answer counts: a start may wait long for another owner's end.
+
     Args:
-        patience: that time, in seconds from now on; 0 to ask once.
+        patience: that time, in seconds; 0 to ask once.
         pause: waits between two tries; returns something true when it is to be given up.
     """
 
     def __init__(self, patience: float, pause: Callable[[float], object]) -> None:
         self._patience = patience
-        self._end = time.monotonic() + patience
+        self._left = patience
         self._pause = pause
         self._is_reported = False
 
     def until_answered(self, ask: Callable[[], _Answer]) -> _Answer:
         """The answer. Raises ``UnavailableError`` when the time is over, and at once what is refused for good."""
+        end = time.monotonic() + self._left
         while True:
+            begun = time.monotonic()
             try:
                 return ask()
             except RefusedError:
                 raise
             except UnavailableError as error:
-                self._wait(error)
+                self._wait(error, end - time.monotonic())
+                self._left -= time.monotonic() - begun
 
-    def _wait(self, error: UnavailableError) -> None:
+    def _wait(self, error: UnavailableError, left: float) -> None:
         """Return when it is to be asked again; raise when it is not."""
-        left = self._end - time.monotonic()
         if left <= 0 and self._patience > 0:
             raise UnavailableError(f"{error}. It was asked again for {self._patience:g} s") from None
         if left <= 0:
@@ -165,43 +178,6 @@ def _by_chance(least: float, most: float) -> float:
     import random  # in trouble only
 
     return random.uniform(least, most)  # noqa: S311  nothing secret is made of it
-
-
-def become_writer(store: Store, table: str, strategy: str, start_id: str) -> Claim:
-    """Take the strategy over from nobody or from the dead; may be asked again with the same ``start_id``.
-
-    Raises:
-        OwnedError: a process that still lives runs the strategy.
-        UndecodableError: who runs it cannot be read.
-    """
-    store.prepare(table)
-    owner = Owner.current().to_text()
-    answer = store.acquire(table, strategy, owner, start_id)
-    while isinstance(answer, Holder):
-        _give_way(strategy, answer)
-        # Conditional on the holder that was looked at: of many starters after one death, one takes over.
-        answer = store.acquire(table, strategy, owner, start_id, take_over=answer)
-    return answer
-
-
-def _give_way(strategy: str, holder: Holder) -> None:
-    """Return when the holder is dead, or may be; raise when it lives."""
-    owner = Owner.from_text(holder.owner)
-    life = look(owner)
-    if life is Life.ALIVE:
-        raise OwnedError(
-            f"{strategy!r} is running already, in process {owner.pid} on {owner.host}. Two copies would overwrite "
-            "each other's variables and double each other's orders: stop that one, or start this one under another "
-            "name"
-        )
-    if life is Life.UNKNOWN:
-        _log.warning(
-            "%r was last run by process %d on %s, which cannot be looked at from here. It is taken over; "
-            "if that process still lives, it cannot save any more.",
-            strategy,
-            owner.pid,
-            owner.host,
-        )
 
 
 def _nothing_to_resume(strategy: str, names: list[str]) -> str:

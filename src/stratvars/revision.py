@@ -14,7 +14,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, StrEnum
+from typing import Literal
 
 from stratvars.errors import UndecodableError
 
@@ -36,6 +37,12 @@ class Reason(StrEnum):
     """Somebody changed the variables with a command of this library while the strategy did not run."""
     EXTERNAL = "external"
     """Somebody changed the row without this library; kept, as it was found, before something else takes its place."""
+    FENCED = "fenced"
+    """What a start had not saved when another took the strategy over. It was never the current state."""
+
+
+LEASE = 15.0
+"""Seconds for which a start holds a strategy without renewing, unless it says otherwise."""
 
 
 class Landmark(StrEnum):
@@ -43,10 +50,12 @@ class Landmark(StrEnum):
 
     LAST_ITERATION = "last-iteration"
     """The end of the last completed iteration."""
+    BEFORE_CRASH = "before-crash"
+    """What was saved last before the first error or crash of the newest ones in a row."""
 
 
-Moment = int | Landmark
-"""A moment in the history: the number of a revision, or one with a name."""
+Moment = int | Literal[Landmark.LAST_ITERATION]
+"""A moment that a store finds by itself: the number of a revision, or the last completed iteration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +78,23 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a strategy: the epoch of the start, and the owner as text (see ``owner.py``)."""
+    """Who holds a strategy, as it was at the look; two are equal when they are of one start.
+
+    Attributes:
+        epoch: of the start.
+        owner: as text; see ``owner.py``.
+        start_id: of the start.
+        stamp: changes whenever the lease is renewed.
+        left: seconds until the lease ends, by the database's clock; negative when it has ended.
+        lease: its length in seconds.
+    """
 
     epoch: int
     owner: str
+    start_id: str = field(default="", compare=False)
+    stamp: str = field(default="", compare=False)
+    left: float = field(default=0.0, compare=False)
+    lease: float = field(default=LEASE, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +108,7 @@ class Claim:
         owner: who makes it, as text (see ``owner.py``).
         epoch: counts the starts; the store refuses a save from a lower one.
         revision: the highest number the store knew when the claim was made.
+        lease: seconds for which it holds without a save or a renewal.
     """
 
     table: str
@@ -94,6 +117,7 @@ class Claim:
     owner: str
     epoch: int
     revision: int
+    lease: float = LEASE
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +220,28 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """One revision as the history lists it: everything about it but the values.
+
+    Attributes:
+        epoch, number: its place in the history; the number alone names it, too.
+        saved_at, age: see ``Stored``.
+        size: of the text that it set, in bytes.
+        reason, complete, snapshot, held_back: see ``Kept``; names with reasons.
+    """
+
+    epoch: int
+    number: int
+    reason: str
+    saved_at: datetime
+    age: float
+    complete: bool
+    snapshot: bool
+    size: int
+    held_back: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Saved:
     """The revision is durable; also the answer when it was sent again."""
 
@@ -218,6 +264,14 @@ class WentBack:
 
 
 Outcome = Saved | Fenced | WentBack
+
+
+class Renewal(Enum):
+    """The answer to a renewal that found no other start."""
+
+    RENEWED = "renewed"
+    LEFT = "left"
+    """The row is locked by somebody, or gone: the lease runs on as it was. A save tells what it is."""
 
 
 def digest_of(text: str) -> str:

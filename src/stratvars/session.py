@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -19,8 +20,9 @@ from stratvars.capture import Capture
 from stratvars.errors import FencedError, NotSavedError, UnsavableError
 from stratvars.hosting import give_back_writer
 from stratvars.lane import Lane, Offer
+from stratvars.lease import OnOutage
 from stratvars.restore import Restored
-from stratvars.revision import Reason, State
+from stratvars.revision import Reason, State, Stored
 from stratvars.vars import Vars, lay_over, lock_of
 from stratvars.writer import Writer
 
@@ -48,12 +50,15 @@ class Session:
         variables: of the strategy; what was found is laid over them.
         writer: borrowed for this session, and given back by ``retire``.
         found: by the restore.
+        on_outage: what to do without a database.
     """
 
-    def __init__(self, variables: Vars, writer: Writer, found: Restored) -> None:
+    def __init__(self, variables: Vars, writer: Writer, found: Restored, on_outage: OnOutage = OnOutage.TRADE) -> None:
         self._writer = writer
         self._claim = found.claim
-        self._lane = Lane(found.claim, found.state, codec.FORMAT)
+        self._lane = Lane(found.claim, found.state, codec.FORMAT, found.since)
+        self._on_outage = on_outage
+        self._late_since: float | None = None
         self._capture = Capture(variables, found.state.texts)
         self._lock = lock_of(variables)
         self._held_back: set[str] = set()
@@ -64,6 +69,48 @@ class Session:
         self.has_retired = False
         lay_over(variables, found.values)
         writer.attach(self._lane)
+        if found.stored is not None and found.stored.foreign:
+            self._adopt(found.state, found.stored)
+
+    def _adopt(self, state: State, stored: Stored) -> None:
+        """Somebody else wrote the row: it is the truth, and goes into the history as it was found."""
+        _log.warning(
+            "The variables of %r were changed by another hand since revision %d; they are adopted.",
+            stored.strategy,
+            stored.revision,
+        )
+        found = Offer(state, Reason.EXTERNAL, complete=False, final=True, text=stored.variables)
+        self._writer.offer(self._lane, found)
+
+    def may_begin(self) -> bool:
+        """See ``Backup.may_begin``."""
+        self.check_fence()
+        if self._lane.lease.left > 0:
+            if self._late_since is not None and self._is_paused:
+                _log.warning("%r goes on: its lease is renewed.", self._claim.strategy)
+            self._late_since = None
+            return True
+        if self._late_since is None:
+            self._late_since = time.monotonic()
+            self._writer.look()
+            if self._is_paused:
+                _log.warning(
+                    "%r starts no iteration: its lease has ended, and another copy may run. It goes on when the lease "
+                    "is renewed.",
+                    self._claim.strategy,
+                )
+        if self._is_paused:
+            return False
+        is_known = self._lane.trouble_since is not None
+        return is_known or time.monotonic() - self._late_since > DEADLINE
+
+    @property
+    def _is_paused(self) -> bool:
+        return self._on_outage is OnOutage.PAUSE
+
+    def when_fenced(self, wake: Callable[[], object]) -> None:
+        """See ``Backup.when_fenced``."""
+        self._writer.watch(self._lane, sys.maxsize, wake)
 
     @property
     def is_mine(self) -> bool:

@@ -16,12 +16,20 @@ from typing import Final
 from stratvars import envfile
 from stratvars.database import DATABASE_VARIABLE, Database, sqlite_file, understand
 from stratvars.errors import UsageError
+from stratvars.lease import OnOutage
 from stratvars.names import NAME_VARIABLE, check_strategy_name
+from stratvars.ownership import WAIT
+from stratvars.revision import LEASE
 
 RESUME_VARIABLE: Final = "STRATVARS_RESUME"
 START_TIMEOUT_VARIABLE: Final = "STRATVARS_START_TIMEOUT"
 START_TIMEOUT: Final = 30.0
 """Seconds for which a start asks a database again that cannot be used."""
+WAIT_VARIABLE: Final = "STRATVARS_WAIT"
+LEASE_VARIABLE: Final = "STRATVARS_LEASE"
+LEASES: Final = (1.0, 86_400.0)
+"""Seconds, from and to: shorter ones end in any hiccup, longer ones keep a strategy from its next start."""
+ON_OUTAGE_VARIABLE: Final = "STRATVARS_ON_OUTAGE"
 DEFAULT_FILE: Final = "stratvars.db"
 DEFAULT_ORIGIN: Final = "default"
 
@@ -82,10 +90,49 @@ def start_timeout(argument: float | None, *, folder: Path | None = None) -> floa
     Raises:
         UsageError: it is not a number from 0 on.
     """
+    return _time("start_timeout", argument, START_TIMEOUT_VARIABLE, START_TIMEOUT, folder)
+
+
+def wait(argument: float | None, *, folder: Path | None = None) -> float:
+    """Seconds for which a start waits for an owner that lives: the argument, else ``STRATVARS_WAIT``, else 45.
+
+    Raises:
+        UsageError: it is not a number from 0 on.
+    """
+    return _time("wait", argument, WAIT_VARIABLE, WAIT, folder)
+
+
+def lease(argument: float | None, *, folder: Path | None = None) -> float:
+    """Seconds for which a start holds its strategy: the argument, else ``STRATVARS_LEASE``, else 15.
+
+    Raises:
+        UsageError: it is not a number from 1 to 86,400.
+    """
+    length = _time("lease", argument, LEASE_VARIABLE, LEASE, folder)
+    if not LEASES[0] <= length <= LEASES[1]:
+        raise UsageError(
+            f"the lease is {length:g} s; give it from {LEASES[0]:g} to {LEASES[1]:,.0f} seconds, or leave it"
+        )
+    return length
+
+
+def on_outage(argument: str | None, *, folder: Path | None = None) -> OnOutage:
+    """What to do without a database: the argument, else ``STRATVARS_ON_OUTAGE``, else trade. Raises ``UsageError``."""
+    found = (
+        (argument, "the argument on_outage") if argument is not None else _look_up(ON_OUTAGE_VARIABLE, _folder(folder))
+    )
+    if found is None:
+        return OnOutage.TRADE
+    if found[0] not in set(OnOutage):
+        raise UsageError(f'on_outage is {found[0]!r} ({found[1]}); give "trade" or "pause"')
+    return OnOutage(found[0])
+
+
+def _time(name: str, argument: float | None, variable: str, default: float, folder: Path | None) -> float:
     if argument is not None:
-        return _seconds(argument, "the argument start_timeout")
-    found = _look_up(START_TIMEOUT_VARIABLE, _folder(folder))
-    return START_TIMEOUT if found is None else seconds_in(found[0], f"{START_TIMEOUT_VARIABLE} ({found[1]})")
+        return _seconds(argument, f"the argument {name}")
+    found = _look_up(variable, _folder(folder))
+    return default if found is None else seconds_in(found[0], f"{variable} ({found[1]})")
 
 
 def seconds_in(text: str, origin: str) -> float:

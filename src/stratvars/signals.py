@@ -37,6 +37,7 @@ class Stop:
         self._wake = wake
         self._signum: int | None = None
         self._requested = False
+        self._followers: list[Stop] = []
         # Not an Event: a handler that runs while its own thread is inside Event.wait() may find the Event's lock
         # taken by that very thread, and Event.set() would hang. SimpleQueue.put() is reentrant.
         self._wakeups: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -59,6 +60,16 @@ class Stop:
         self._wakeups.put(None)
         if self._wake is not None:
             self._wake()
+        for follower in self._followers:
+            follower.request(signum)
+
+    def follower(self) -> Stop:
+        """A stop that is requested with this one, and can be requested without it."""
+        follower = Stop()
+        self._followers.append(follower)
+        if self._requested:
+            follower.request(self._signum)
+        return follower
 
     def wait(self, timeout: float | None) -> bool:
         """Wait until a stop is requested or ``timeout`` seconds are over; whether a stop is requested.

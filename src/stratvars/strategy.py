@@ -35,6 +35,12 @@ class Strategy:
             script.
         start_timeout: seconds for which a start asks a database again that cannot be used, 0 to ask once; without
             it ``STRATVARS_START_TIMEOUT``, else 30.
+        wait: seconds for which a start waits for an owner of the name that lives, 0 to be refused at once; without it
+            ``STRATVARS_WAIT``, else 45.
+        lease: seconds after which another start may take over from one that does not answer; without it
+            ``STRATVARS_LEASE``, else 15.
+        on_outage: ``"trade"``, or ``"pause"`` to begin no iteration after the end of the lease while the database
+            cannot be used; without it ``STRATVARS_ON_OUTAGE``, else trade.
         is_backtesting: keep the variables in memory only; no database is touched.
     """
 
@@ -43,6 +49,9 @@ class Strategy:
     backup_table_name: str = "vars_backup"
     db_connection_str: str | None = None
     start_timeout: float | None = None
+    wait: float | None = None
+    lease: float | None = None
+    on_outage: str | None = None
     is_backtesting: bool = False
 
     _vars: Vars | None = None
@@ -56,6 +65,9 @@ class Strategy:
         backup_table_name: str | None = None,
         db_connection_str: str | None = None,
         start_timeout: float | None = None,
+        wait: float | None = None,
+        lease: float | None = None,
+        on_outage: str | None = None,
         is_backtesting: bool | None = None,
     ) -> None:
         self._vars = Vars()
@@ -64,6 +76,9 @@ class Strategy:
             "backup_table_name": backup_table_name,
             "db_connection_str": db_connection_str,
             "start_timeout": start_timeout,
+            "wait": wait,
+            "lease": lease,
+            "on_outage": on_outage,
             "is_backtesting": is_backtesting,
         }
         for attribute, value in given.items():
@@ -121,8 +136,8 @@ class Strategy:
         """For the trader: where saves go while the strategy runs."""
         self._backup = backup
 
-    def run(self, max_iterations: int | None = None, *, resume: bool | None = None) -> None:
+    def run(self, max_iterations: int | None = None, *, resume: bool | None = None, take_over: bool = False) -> None:
         """Run until the end; see ``Trader.run_all`` for the arguments and what is raised. Never exits the process."""
         trader = Trader()
         trader.add_strategy(self)
-        trader.run_all(max_iterations, resume=resume)
+        trader.run_all(max_iterations, resume=resume, take_over=take_over)

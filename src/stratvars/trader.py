@@ -41,6 +41,18 @@ class Hosted(Hooks, Protocol):
         """Seconds for which a start asks its database again; None for the default."""
 
     @property
+    def wait(self) -> float | None:
+        """Seconds for which a start waits for an owner that lives; None for the default."""
+
+    @property
+    def lease(self) -> float | None:
+        """Seconds for which a start holds the strategy; None for the default."""
+
+    @property
+    def on_outage(self) -> str | None:
+        """What to do without a database; None for the default."""
+
+    @property
     def name(self) -> str:
         """Under which its variables are kept."""
 
@@ -62,7 +74,9 @@ class Trader:
         """Take a strategy in. Each has its own name, schedule and variables."""
         self._strategies.append(strategy)
 
-    def run_all(self, max_iterations: int | None = None, *, resume: bool | None = None) -> None:
+    def run_all(
+        self, max_iterations: int | None = None, *, resume: bool | None = None, take_over: bool = False
+    ) -> None:
         """Run until all strategies have ended, or SIGINT or SIGTERM arrives; the handlers are given back afterwards.
 
         All are restored before any iterates; when one cannot be, none starts. A single strategy runs in the calling
@@ -71,6 +85,7 @@ class Trader:
         Args:
             max_iterations: how many iterations each is to run; None for no end.
             resume: refuse to start from nothing; None for what ``STRATVARS_RESUME`` says.
+            take_over: take a strategy from an owner that lives; that one cannot save any more.
 
         Raises:
             UsageError: there is no strategy, two have one name, or a setting cannot be used.
@@ -82,7 +97,7 @@ class Trader:
         with on_stop() as stop, ExitStack() as attached:
             lives = []
             for strategy in self._strategies:
-                backup = self._backup_of(strategy, stop, resume=resume)
+                backup = self._backup_of(strategy, stop, resume=resume, take_over=take_over)
                 strategy.attach_backup(backup)
                 attached.callback(strategy.attach_backup, None)
                 lives.append(Life(strategy, backup, strategy.sleeptime, stop, max_iterations))
@@ -93,13 +108,17 @@ class Trader:
             else:
                 run_together(lives, stop)
 
-    def _backup_of(self, strategy: Hosted, stop: Stop, *, resume: bool | None) -> Backup:
+    def _backup_of(self, strategy: Hosted, stop: Stop, *, resume: bool | None, take_over: bool) -> Backup:
         return Backup(
             strategy.name,
             _MEMORY if strategy.is_backtesting else strategy.db_connection_str,
             table=strategy.backup_table_name,
             resume=False if strategy.is_backtesting else resume,
             start_timeout=strategy.start_timeout,
+            wait=strategy.wait,
+            take_over=take_over,
+            lease=strategy.lease,
+            on_outage=strategy.on_outage,
             variables=strategy.vars,
             pause=stop.wait,
         )

@@ -14,6 +14,9 @@ from stratvars import schedule
 from stratvars.grace import limited_by
 from stratvars.signals import on_stop
 
+LOOK = 0.05
+"""Seconds between two looks whether a turn may begin."""
+
 
 class Kept(Protocol):
     """What a loop needs of its backup."""
@@ -23,6 +26,12 @@ class Kept(Protocol):
 
     def save_as_it_stands(self) -> None:
         """A turn outlasts the time that a stop gives."""
+
+    def may_begin(self) -> bool:
+        """Whether a turn may begin now; raises when another process took over."""
+
+    def when_fenced(self, wake: Callable[[], object]) -> None:
+        """Another process took over: end the wait for the next turn."""
 
 
 class Turns:
@@ -46,12 +55,17 @@ class Turns:
     def __iter__(self) -> Iterator[None]:
         with on_stop() as stop, limited_by(stop, self._backup.save_as_it_stands):
             first = time.monotonic()
+            self._backup.when_fenced(stop.request)
             while not stop.requested:
+                if not self._backup.may_begin():
+                    stop.wait(LOOK)
+                    continue
                 self._backup.turn(is_inside=True)
                 yield
                 self._backup.turn(is_inside=False)
                 self._keep()
                 stop.wait(self._until_next(first))
+            self._backup.may_begin()  # raises when that is why it ended
 
     async def __aiter__(self) -> AsyncIterator[None]:
         from stratvars.aio import Bell  # asyncio is not for everybody, and slow to import
@@ -59,12 +73,17 @@ class Turns:
         bell = Bell()
         with on_stop(bell.ring) as stop, limited_by(stop, self._backup.save_as_it_stands):
             first = time.monotonic()
+            self._backup.when_fenced(stop.request)
             while not stop.requested:
+                if not self._backup.may_begin():
+                    await bell.wait(LOOK)
+                    continue
                 self._backup.turn(is_inside=True)
                 yield
                 self._backup.turn(is_inside=False)
                 await self._akeep()
                 await bell.wait(self._until_next(first))
+            self._backup.may_begin()  # raises when that is why it ended
 
     def _until_next(self, first: float) -> float:
         now = time.monotonic()

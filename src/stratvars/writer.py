@@ -7,7 +7,7 @@ what several strategies left meanwhile in one transaction. It is a daemon: it ne
 
 from __future__ import annotations
 
-import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,15 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-from stratvars import outage
-from stratvars.errors import UnavailableError, UnreachableError
+from stratvars.errors import UnavailableError
 from stratvars.lane import Lane, Offer
-from stratvars.revision import Claim, Fenced, Outcome, Revision, Saved
+from stratvars.sender import Sender
 from stratvars.store.base import Store
-
-_log = logging.getLogger("stratvars")
-
-_Work = list[tuple[Lane, Revision]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,11 +52,18 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._has_no_thread = False
         self._stopping = False
+        self._sender = Sender(store, self._guard, self._wake)
 
     def attach(self, lane: Lane) -> None:
         """Serve the lane from now on."""
         with self._guard:
             self._lanes.append(lane)
+        if math.isfinite(lane.lease.length):
+            self.look()
+
+    def look(self) -> None:
+        """Have the thread look now for what is due; it may have slept while the machine did."""
+        self._ring()
 
     def offer(self, lane: Lane, offer: Offer) -> int:
         """Leave the newest state of a lane; returns at once, with the ticket to wait for."""
@@ -167,81 +169,28 @@ class Writer:
     def _take_turn(self) -> float | None:
         with self._guard:
             now = time.monotonic()
-            due = [lane for lane in self._lanes if lane.has_work and lane.retry_at <= now]
+            ready = [lane for lane in self._lanes if lane.holder is None and lane.retry_at <= now]
+            due = [lane for lane in ready if lane.has_work]
             work = [(lane, revision) for lane in due if (revision := lane.next())]
+            sent = {lane for lane, _ in work}
+            idle = [lane for lane in ready if lane not in sent and lane.lease.due_in == 0]
             retired, self._retired = self._retired, []
         self._wake(due)  # a lane with nothing new is done without being sent
-        self._send_all(work)
+        self._sender.send(work)
+        self._sender.renew(idle)
         for lane, over in retired:
             with suppress(UnavailableError):
-                self.store.release(lane.claim)
+                self._sender.give_up(lane)
             over()
+        return self._next_look()
+
+    def _next_look(self) -> float | None:
         with self._guard:
-            waiting = [lane.retry_at for lane in self._lanes if lane.has_work]
-        return max(min(waiting) - time.monotonic(), 0.0) if waiting else None
-
-    def _send_all(self, work: _Work) -> None:
-        # One in trouble goes alone: what hinders it must not hinder the others.
-        alone = [[item] for item in work if item[0].trouble_since is not None]
-        together = [item for item in work if item[0].trouble_since is None]
-        tables = dict.fromkeys(revision.claim.table for _, revision in together)
-        groups = [[item for item in together if item[1].claim.table == table] for table in tables]
-        ended: list[outage.Ended] = []
-        while groups or alone:
-            group = groups.pop(0) if groups else alone.pop(0)
-            try:
-                outcomes = self.store.save([revision for _, revision in group])
-            except UnreachableError as error:  # the others would only wait for the same
-                self._fail([lane for lane, _ in (item for rest in (group, *groups, *alone) for item in rest)], error)
-                break
-            except Exception as error:  # noqa: BLE001  whatever it is, this thread must live, or nothing is saved any more
-                if len(group) > 1:
-                    alone.extend([item] for item in group)  # one of them may be the reason
-                else:
-                    self._fail([group[0][0]], error)
-                continue
-            ended += [
-                end for item, outcome in zip(group, outcomes, strict=True) if (end := self._settle(item, outcome))
-            ]
-            self._wake([lane for lane, _ in group])
-        outage.report_end(ended)
-
-    def _settle(self, item: tuple[Lane, Revision], outcome: Outcome) -> outage.Ended | None:
-        lane, revision = item
-        if isinstance(outcome, Saved):
-            with self._guard:
-                lane.settle()
-                since = outage.end(lane)
-            return None if since is None else outage.Ended(lane.claim.strategy, revision.number, since)
-        if isinstance(outcome, Fenced):
-            with self._guard:
-                lane.holder = outcome.holder
-        else:
-            self._start_over(lane, (max(outcome.epoch, lane.claim.epoch), lane.highest_sent))
-        return None
-
-    def _start_over(self, lane: Lane, above: tuple[int, int]) -> None:
-        claim = lane.claim
-        try:
-            answer = self.store.acquire(claim.table, claim.strategy, claim.owner, claim.start_id, above=above)
-        except Exception as error:  # noqa: BLE001  as in _send_all: this thread must live
-            self._fail([lane], error)
-            return
-        with self._guard:
-            if isinstance(answer, Claim):
-                lane.start_over(answer)
-            else:
-                lane.holder = answer
-        _log.warning(
-            "The database went back behind what it had acknowledged for %r (was a file or a copy put in its place?). "
-            "The whole state is written to it again; revisions between may be missing there.",
-            claim.strategy,
-        )
-
-    def _fail(self, lanes: Sequence[Lane], error: Exception) -> None:
-        with self._guard:
-            fresh = [lane for lane in lanes if outage.begin(lane)]
-        outage.report_begin(fresh, error)
+            now = time.monotonic()
+            living = [lane for lane in self._lanes if lane.holder is None]
+            delays = [max(lane.retry_at - now, 0.0 if lane.has_work else lane.lease.due_in) for lane in living]
+        delay = min(delays, default=math.inf)
+        return max(delay, 0.0) if math.isfinite(delay) else None
 
     def _wake(self, lanes: Sequence[Lane]) -> None:
         settled: list[Watch] = []

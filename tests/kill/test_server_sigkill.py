@@ -198,7 +198,6 @@ def test_six_sigkills_of_the_server_lose_nothing_that_was_acknowledged(
     count = kill_often(pg, pg_url, 6)
     record_property("counted", f"SIGKILL of PostgreSQL {pg.version} under {MANY} strategies: {count}")
     check(count)
-    assert count.unheard >= 1, "no save was committed without its acknowledgement"
 
 
 @pytest.mark.torture

@@ -9,9 +9,22 @@ can help, and nothing else.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
-from stratvars.revision import Claim, Holder, Kept, Moment, Outcome, Revision, Stored
+from stratvars.revision import (
+    LEASE,
+    Claim,
+    Entry,
+    Fenced,
+    Holder,
+    Kept,
+    Moment,
+    Outcome,
+    Renewal,
+    Revision,
+    Stored,
+)
 
 
 class Store(Protocol):
@@ -29,12 +42,26 @@ class Store(Protocol):
         *,
         take_over: Holder | None = None,
         above: tuple[int, int] = (0, 0),
+        lease: float = LEASE,
     ) -> Claim | Holder:
-        """Become the writer of ``strategy``, or learn who is.
+        """Become the writer of ``strategy`` for ``lease`` seconds by the database's clock, or learn who is.
 
         The claim's epoch and revision are at least those stored, and its epoch is higher than both the stored one
         and ``above[0]``; its revision is at least ``above[1]``. An unreleased strategy is given only to the start
-        that already holds it, or when ``take_over`` equals the holder that stands there at that moment.
+        that already holds it, or when ``take_over`` equals the holder that stands there at that moment and, where it
+        names a stamp, has not been renewed since. Whether a lease has ended is for the caller to judge.
+        """
+
+    def renew(self, claims: Sequence[Claim]) -> list[Renewal | Fenced]:
+        """Renew the leases of claims of one table, in one statement. A save renews too."""
+
+    def keep_fenced(self, revision: Revision) -> None:
+        """Put a revision that a later start has fenced into the history, beside what is current."""
+
+    def is_held(self, holder: Holder) -> bool | None:
+        """Whether the holder's process still has the operating system's lock that its start took.
+
+        None where the store has no such lock. An answer is worth something only on the machine of the holder.
         """
 
     def load(self, claim: Claim) -> Stored | None:
@@ -81,6 +108,22 @@ class Records(Protocol):
         These are the revisions from the newest snapshot that is not later than the moment up to the moment itself.
         What was saved by a start that had lost the strategy (``fenced``) is none of them. Empty when there is no
         such moment.
+        """
+
+    def revisions(
+        self,
+        table: str,
+        strategy: str,
+        *,
+        limit: int,
+        before: tuple[int, int] | None = None,
+        until: datetime | None = None,
+        reason: str | None = None,
+    ) -> list[Entry]:
+        """The newest revisions of the history, newest first, without their values.
+
+        At most ``limit`` of those that come before the epoch and the number in ``before``, were saved at ``until`` or
+        earlier, and for this ``reason``. What is ``fenced`` is none of them.
         """
 
     def close(self) -> None:

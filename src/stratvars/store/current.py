@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from stratvars.revision import Kept, Stored, digest_of
+from stratvars.revision import Entry, Kept, Stored, digest_of
+
+HIGHEST = (2**63 - 1, 2**63 - 1)
+"""A place in the history that every revision comes before: the highest numbers that a database keeps."""
 
 
 def stored_from(row: Sequence[Any], saved_at: datetime) -> Stored:
@@ -49,4 +52,20 @@ def kept_from(row: Sequence[Any]) -> Kept:
         removed=removed,
         held_back=held_back,
         format=format_,
+    )
+
+
+def entry_from(row: Sequence[Any], saved_at: datetime) -> Entry:
+    """A row of ``revisions``; ``saved_at`` is the fourth column, as the driver must be understood."""
+    epoch, number, reason, _, age, complete, snapshot, size, held_back = row
+    return Entry(
+        epoch=epoch,
+        number=number,
+        reason=reason,
+        saved_at=saved_at,
+        age=max(0.0, age),
+        complete=bool(complete),
+        snapshot=bool(snapshot),
+        size=size,
+        held_back=json.loads(held_back),
     )

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from stratvars.revision import (
     COUNTED,
+    LEASE,
     Claim,
+    Entry,
+    Fenced,
     Holder,
     Kept,
     Landmark,
     Moment,
     Outcome,
     Reason,
+    Renewal,
     Revision,
     Saved,
     Stored,
     WentBack,
 )
-from stratvars.store.verdict import Found, grant, judge
+from stratvars.store.verdict import Found, grant, judge, judge_renewal
 
 
 @dataclass(slots=True)
@@ -32,6 +37,8 @@ class _Row:
     found: Found
     stored: Stored | None = None
     history: list[tuple[Kept, datetime]] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    fenced: list[Kept] = field(default_factory=list)
 
 
 class MemoryStore:
@@ -59,15 +66,36 @@ class MemoryStore:
         *,
         take_over: Holder | None = None,
         above: tuple[int, int] = (0, 0),
+        lease: float = LEASE,
     ) -> Claim | Holder:
         with self._mutex:
             rows = self._tables[table]
-            found = rows[strategy].found if strategy in rows else None
-            answer = grant(found, table, strategy, owner, start_id, take_over=take_over, above=above)
+            found = _aged(rows[strategy].found) if strategy in rows else None
+            answer = grant(found, Claim(table, strategy, start_id, owner, *above, lease), take_over)
             if isinstance(answer, Claim):
-                fresh = Found(answer.epoch, answer.revision, start_id, owner)
+                fresh = _renewed(Found(answer.epoch, answer.revision, start_id, owner, lease=lease))
                 rows.setdefault(strategy, _Row(fresh)).found = fresh
             return answer
+
+    def renew(self, claims: Sequence[Claim]) -> list[Renewal | Fenced]:
+        with self._mutex:
+            return [self._renew_one(claim) for claim in claims]
+
+    def _renew_one(self, claim: Claim) -> Renewal | Fenced:
+        row = self._tables[claim.table].get(claim.strategy)
+        verdict = judge_renewal(claim, None if row is None else row.found)
+        if verdict is Renewal.RENEWED and row is not None:
+            row.found = _renewed(row.found)
+        return verdict
+
+    def keep_fenced(self, revision: Revision) -> None:
+        with self._mutex:
+            row = self._tables[revision.claim.table].get(revision.claim.strategy)
+            if row is not None and self._keeps_history:
+                row.fenced.append(_kept(revision))
+
+    def is_held(self, holder: Holder) -> bool | None:  # noqa: ARG002  the port's signature
+        return None
 
     def load(self, claim: Claim) -> Stored | None:
         return self.current(claim.table, claim.strategy)
@@ -81,10 +109,11 @@ class MemoryStore:
         verdict = judge(revision, None if row is None else row.found)
         if verdict is not None or row is None:
             return verdict or WentBack(0, 0)
-        row.found = replace(row.found, revision=revision.number)
+        row.found = _renewed(replace(row.found, revision=revision.number))
         row.stored = _stored(revision, row.found.owner)
         if self._keeps_history:
             row.history.append((_kept(revision), row.stored.saved_at))
+            row.entries.append(_entry(revision, row.stored))
         return Saved(revision.number)
 
     def release(self, claim: Claim) -> None:
@@ -120,11 +149,42 @@ class MemoryStore:
         start = max(index for index in range(ends[-1] + 1) if every[index].snapshot)
         return every[start : ends[-1] + 1]
 
+    def revisions(
+        self,
+        table: str,
+        strategy: str,
+        *,
+        limit: int,
+        before: tuple[int, int] | None = None,
+        until: datetime | None = None,
+        reason: str | None = None,
+    ) -> list[Entry]:
+        with self._mutex:
+            row = self._tables.get(table, {}).get(strategy)
+            every = [] if row is None else [replace(entry, age=_age(entry.saved_at)) for entry in row.entries]
+        found = [
+            entry
+            for entry in reversed(every)
+            if (before is None or (entry.epoch, entry.number) < before)
+            and (until is None or entry.saved_at <= until)
+            and (reason is None or entry.reason == reason)
+        ]
+        return found[:limit]
+
     def notes(self) -> list[str]:
         return []
 
     def close(self) -> None:
         """Nothing to end: the rows stay for as long as the object does."""
+
+
+def _renewed(found: Found) -> Found:
+    """With a lease that begins now; the moment it ends is the stamp."""
+    return replace(found, stamp=repr(time.monotonic() + found.lease))
+
+
+def _aged(found: Found) -> Found:
+    return replace(found, left=float(found.stamp) - time.monotonic())
 
 
 def _stored(revision: Revision, owner: str) -> Stored:
@@ -157,6 +217,20 @@ def _kept(revision: Revision) -> Kept:
         removed=revision.removed,
         held_back=revision.held_back,
         format=revision.format,
+    )
+
+
+def _entry(revision: Revision, stored: Stored) -> Entry:
+    return Entry(
+        epoch=stored.epoch,
+        number=stored.revision,
+        reason=stored.reason,
+        saved_at=stored.saved_at,
+        age=0.0,
+        complete=stored.complete,
+        snapshot=revision.snapshot,
+        size=len(revision.changed.encode(errors="surrogateescape")),
+        held_back=stored.held_back,
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from stratvars.database import Database
-from stratvars.revision import Kept, Landmark, Moment, Stored
-from stratvars.store.current import kept_from
+from stratvars.revision import Entry, Kept, Landmark, Moment, Stored
+from stratvars.store.current import HIGHEST, kept_from
 from stratvars.store.postgres import rows
 from stratvars.store.postgres.connect import WatchedConnection
 from stratvars.store.postgres.session import Session, transaction
@@ -34,6 +35,27 @@ class PostgresRecords:
     def history(self, table: str, strategy: str, moment: Moment) -> list[Kept]:
         wanted = {"strategy": strategy, "revision": None if moment is Landmark.LAST_ITERATION else moment}
         return [kept_from(row) for row in self._fetch(table, "history", wanted)]
+
+    def revisions(
+        self,
+        table: str,
+        strategy: str,
+        *,
+        limit: int,
+        before: tuple[int, int] | None = None,
+        until: datetime | None = None,
+        reason: str | None = None,
+    ) -> list[Entry]:
+        epoch, revision = before or HIGHEST
+        wanted = {
+            "strategy": strategy,
+            "epoch": epoch,
+            "revision": revision,
+            "reason": reason,
+            "until": until,
+            "limit": limit,
+        }
+        return [rows.entry(row) for row in self._fetch(table, "revisions", wanted)]
 
     def close(self) -> None:
         self._session.close()

@@ -6,8 +6,8 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from stratvars.revision import Revision, Stored
-from stratvars.store.current import stored_from
+from stratvars.revision import Entry, Revision, Stored
+from stratvars.store.current import entry_from, stored_from
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -16,6 +16,11 @@ def stored(row: tuple[Any, ...]) -> Stored:
     """A row of ``current`` or ``all_current``."""
     # As a number: the text of a timestamp depends on the role's DateStyle and TimeZone.
     return stored_from(row, _EPOCH + timedelta(microseconds=row[2]))
+
+
+def entry(row: tuple[Any, ...]) -> Entry:
+    """A row of ``revisions``."""
+    return entry_from(row, _EPOCH + timedelta(microseconds=row[3]))
 
 
 def save(revision: Revision, patience: str) -> dict[str, object]:
@@ -27,6 +32,7 @@ def save(revision: Revision, patience: str) -> dict[str, object]:
         "strategy": claim.strategy,
         "epoch": claim.epoch,
         "start_id": claim.start_id,
+        "lease": claim.lease,
         "number": revision.number,
         "follows": revision.follows,
         "variables": revision.variables,

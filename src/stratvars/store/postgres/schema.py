@@ -132,6 +132,6 @@ def _another_shape(table: str, place: Place) -> RefusedError:
 _NOTHING: dict[str, object] = dict.fromkeys(
     (
         *("patience", "id", "strategy", "epoch", "start_id", "number", "follows", "variables", "digest", "reason"),
-        *("complete", "held_back", "format", "snapshot", "changed", "removed", "revision", "owner"),
+        *("complete", "held_back", "format", "snapshot", "changed", "removed", "revision", "owner", "lease"),
     )
 )

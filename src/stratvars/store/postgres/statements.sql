@@ -19,6 +19,8 @@ CREATE TABLE IF NOT EXISTS {T_writers} (
     revision bigint NOT NULL,
     start_id text NOT NULL,
     owner text NOT NULL,
+    lease_until timestamptz NOT NULL,
+    lease double precision NOT NULL,
     digest text NOT NULL,
     reason text NOT NULL,
     complete boolean NOT NULL,
@@ -76,18 +78,48 @@ SELECT set_config('lock_timeout', %(patience)s, true),
 SELECT pg_catalog.pg_advisory_xact_lock(%(key)s)
 
 -- :writer  who holds a strategy and what was written last, locked until the transaction ends
-SELECT epoch, revision, start_id, owner FROM {T_writers} WHERE strategy_id = %(strategy)s FOR UPDATE
+SELECT epoch, revision, start_id, owner, (extract(epoch FROM lease_until) * 1000000)::bigint::text,
+    extract(epoch FROM lease_until - clock_timestamp())::float8, lease
+FROM {T_writers} WHERE strategy_id = %(strategy)s FOR UPDATE
+
+-- :known  what the history knows of a strategy without a row, which was removed by somebody
+SELECT coalesce(max(epoch), 0), coalesce(max(revision), 0), '', '' FROM {T_history} WHERE strategy_id = %(strategy)s
 
 -- :add_writer  the first start of a strategy; no row comes back when another start was faster
 INSERT INTO {T_writers}
-    (strategy_id, epoch, revision, start_id, owner, digest, reason, complete, held_back, format, written_by)
-VALUES (%(strategy)s, %(epoch)s, %(revision)s, %(start_id)s, %(owner)s, '', '', false, '{}', 0, 0)
+    (strategy_id, epoch, revision, start_id, owner, lease_until, lease, digest, reason, complete, held_back, format,
+    written_by)
+VALUES (%(strategy)s, %(epoch)s, %(revision)s, %(start_id)s, %(owner)s,
+    clock_timestamp() + make_interval(secs => %(lease)s::float8), %(lease)s::float8, '', '', false, '{}', 0, 0)
 ON CONFLICT (strategy_id) DO NOTHING
 RETURNING epoch
 
 -- :take_writer  a later start of a strategy
-UPDATE {T_writers} SET epoch = %(epoch)s, revision = %(revision)s, start_id = %(start_id)s, owner = %(owner)s
+UPDATE {T_writers} SET epoch = %(epoch)s, revision = %(revision)s, start_id = %(start_id)s, owner = %(owner)s,
+    lease_until = clock_timestamp() + make_interval(secs => %(lease)s::float8), lease = %(lease)s::float8
 WHERE strategy_id = %(strategy)s
+
+-- :renew  the starts live: their leases begin anew; who stands in each row. What somebody has locked is left out, and
+-- the rows are locked in the order of their names, as a save of several does
+WITH settings AS MATERIALIZED (
+    SELECT set_config('lock_timeout', %(patience)s, true) AS patience
+), mine AS MATERIALIZED (
+    SELECT *
+    FROM unnest(%(strategies)s::text[], %(epochs)s::bigint[], %(start_ids)s::text[], %(leases)s::float8[])
+        AS claim (strategy_id, epoch, start_id, lease)
+), locked AS MATERIALIZED (
+    SELECT w.strategy_id, w.epoch, w.revision, w.start_id, w.owner, mine.lease,
+        w.epoch = mine.epoch AND w.start_id = mine.start_id AS is_mine
+    FROM settings CROSS JOIN mine JOIN {T_writers} w ON w.strategy_id = mine.strategy_id
+    WHERE settings.patience IS NOT NULL
+    ORDER BY w.strategy_id
+    FOR UPDATE OF w SKIP LOCKED
+), renewed AS (
+    UPDATE {T_writers} w SET lease_until = clock_timestamp() + make_interval(secs => locked.lease)
+    FROM locked
+    WHERE w.strategy_id = locked.strategy_id AND locked.is_mine
+)
+SELECT strategy_id, epoch, revision, start_id, owner FROM locked
 
 -- :release_writer  nobody holds the strategy any more
 UPDATE {T_writers} SET owner = ''
@@ -119,7 +151,7 @@ WITH settings AS MATERIALIZED (
     UPDATE {T_writers}
     SET revision = %(number)s::bigint, digest = %(digest)s::text, reason = %(reason)s::text,
         complete = %(complete)s::boolean, held_back = %(held_back)s::text, format = %(format)s::integer,
-        written_by = %(epoch)s::bigint
+        written_by = %(epoch)s::bigint, lease_until = saved_at + make_interval(secs => %(lease)s::float8)
     FROM fits
     WHERE strategy_id = %(strategy)s
 ), kept AS (
@@ -132,6 +164,13 @@ WITH settings AS MATERIALIZED (
     FROM fits
 )
 SELECT epoch, revision, start_id, owner FROM found
+
+-- :keep_fenced  a revision that was refused, beside those that were current
+INSERT INTO {T_history}
+    (strategy_id, epoch, revision, saved_at, reason, complete, snapshot, changed, removed, held_back, start_id, format)
+VALUES (%(strategy)s, %(epoch)s, %(number)s, clock_timestamp(), %(reason)s, %(complete)s, %(snapshot)s, %(changed)s,
+    %(removed)s, %(held_back)s, %(start_id)s, %(format)s)
+ON CONFLICT (strategy_id, epoch, revision) DO NOTHING
 
 -- :current  the current state of one strategy, its age by the database's clock, and its crashes in a row
 SELECT t.strategy_id, t.variables, (extract(epoch FROM t.last_updated) * 1000000)::bigint,
@@ -191,6 +230,16 @@ WHERE h.strategy_id = %(strategy)s AND h.reason <> 'fenced'
     AND (h.epoch, h.revision) >= (since.epoch, since.revision)
     AND (h.epoch, h.revision) <= (wanted.epoch, wanted.revision)
 ORDER BY h.epoch, h.revision
+
+-- :revisions  what the history lists, newest first, without the values
+SELECT epoch, revision, reason, (extract(epoch FROM saved_at) * 1000000)::bigint,
+    extract(epoch FROM clock_timestamp() - saved_at)::float8, complete, snapshot, octet_length(changed), held_back
+FROM {T_history}
+WHERE strategy_id = %(strategy)s AND reason <> 'fenced'
+    AND (epoch, revision) < (%(epoch)s::bigint, %(revision)s::bigint)
+    AND (%(reason)s::text IS NULL OR reason = %(reason)s::text)
+    AND (%(until)s::timestamptz IS NULL OR saved_at <= %(until)s::timestamptz)
+ORDER BY epoch DESC, revision DESC LIMIT %(limit)s::bigint
 
 -- :names  the strategies that have a saved state
 SELECT strategy_id FROM {T}

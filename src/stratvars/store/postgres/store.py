@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 from stratvars.database import Database
 from stratvars.errors import UnavailableError
-from stratvars.revision import Claim, Holder, Outcome, Revision, Saved, Stored
+from stratvars.revision import LEASE, Claim, Fenced, Holder, Outcome, Renewal, Revision, Saved, Stored
 from stratvars.store.postgres import rows, schema
 from stratvars.store.postgres.connect import WatchedConnection
 from stratvars.store.postgres.explain import MissingTableError
 from stratvars.store.postgres.session import Session, transaction
 from stratvars.store.postgres.statements import statements
-from stratvars.store.verdict import Found, grant, judge
+from stratvars.store.verdict import Found, grant, judge, judge_renewal
 
 _Result = TypeVar("_Result")
 _PATIENCE = "1000"
@@ -46,9 +45,26 @@ class PostgresStore:
         *,
         take_over: Holder | None = None,
         above: tuple[int, int] = (0, 0),
+        lease: float = LEASE,
     ) -> Claim | Holder:
-        wanted = Claim(table, strategy, start_id, owner, *above)
+        wanted = Claim(table, strategy, start_id, owner, *above, lease)
         return self._run(lambda connection: _acquire(connection, wanted, take_over))
+
+    def renew(self, claims: Sequence[Claim]) -> list[Renewal | Fenced]:
+        return self._run(lambda connection: _renew(connection, claims))
+
+    def keep_fenced(self, revision: Revision) -> None:
+        sql = statements(revision.claim.table)
+
+        def work(connection: WatchedConnection) -> None:
+            with transaction(connection):
+                connection.execute(sql["settings"].encode(), {"patience": _PATIENCE})
+                connection.execute(sql["keep_fenced"].encode(), rows.save(revision, _PATIENCE))
+
+        self._run(work)
+
+    def is_held(self, holder: Holder) -> bool | None:  # noqa: ARG002  the port's signature
+        return None
 
     def load(self, claim: Claim) -> Stored | None:
         query = statements(claim.table)["current"].encode()
@@ -115,7 +131,10 @@ def _acquire(connection: WatchedConnection, wanted: Claim, take_over: Holder | N
             if row is not None:
                 return _take(connection, wanted, Found(*row), take_over)
             # No row, no lock: of two first starts one inserts, the other waits for it here and then looks again.
-            first = replace(wanted, epoch=wanted.epoch + 1)
+            known = connection.execute(sql["known"].encode(), {"strategy": wanted.strategy}).fetchone()
+            first = grant(None if known is None else Found(*known), wanted, None)
+            if not isinstance(first, Claim):
+                break
             if connection.execute(sql["add_writer"].encode(), _parameters(first)).fetchone() is not None:
                 return first
     raise UnavailableError(f"the row of {wanted.strategy!r} comes and goes; another start of it is busy")
@@ -123,10 +142,7 @@ def _acquire(connection: WatchedConnection, wanted: Claim, take_over: Holder | N
 
 def _take(connection: WatchedConnection, wanted: Claim, found: Found, take_over: Holder | None) -> Claim | Holder:
     """The answer where there is a writers' row, which is locked; ``wanted`` has what to be above."""
-    above = (wanted.epoch, wanted.revision)
-    answer = grant(
-        found, wanted.table, wanted.strategy, wanted.owner, wanted.start_id, take_over=take_over, above=above
-    )
+    answer = grant(found, wanted, take_over)
     if isinstance(answer, Claim) and answer.epoch != found.epoch:
         connection.execute(statements(wanted.table)["take_writer"].encode(), _parameters(answer))
     return answer
@@ -139,7 +155,21 @@ def _parameters(claim: Claim) -> dict[str, object]:
         "revision": claim.revision,
         "start_id": claim.start_id,
         "owner": claim.owner,
+        "lease": claim.lease,
     }
+
+
+def _renew(connection: WatchedConnection, claims: Sequence[Claim]) -> list[Renewal | Fenced]:
+    query = statements(claims[0].table)["renew"].encode()
+    parameters = {
+        "patience": _PATIENCE,
+        "strategies": [claim.strategy for claim in claims],
+        "epochs": [claim.epoch for claim in claims],
+        "start_ids": [claim.start_id for claim in claims],
+        "leases": [claim.lease for claim in claims],
+    }
+    found = {name: Found(*row) for name, *row in connection.execute(query, parameters).fetchall()}
+    return [judge_renewal(claim, found.get(claim.strategy)) for claim in claims]
 
 
 def _save_one(connection: WatchedConnection, revision: Revision) -> Outcome:

@@ -67,6 +67,11 @@ class FileLock:
             self._file = -1
 
 
+def lock_path(database: Path) -> Path:
+    """The file beside a database that carries its locks."""
+    return database.with_name(database.name + "-lock")
+
+
 def _open(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stratvars.revision import Kept, Landmark, Moment, Stored
+from stratvars.revision import Entry, Kept, Landmark, Moment, Stored
 from stratvars.store import sqlfiles
-from stratvars.store.current import kept_from
+from stratvars.store.current import HIGHEST, kept_from
 from stratvars.store.sqlite import rows
 from stratvars.store.sqlite.connect import explain, open_reader
 
@@ -37,6 +38,27 @@ class SqliteRecords:
     def history(self, table: str, strategy: str, moment: Moment) -> list[Kept]:
         wanted = {"strategy": strategy, "revision": None if moment is Landmark.LAST_ITERATION else moment}
         return [kept_from(row) for row in self._fetch(table, "history", wanted)]
+
+    def revisions(
+        self,
+        table: str,
+        strategy: str,
+        *,
+        limit: int,
+        before: tuple[int, int] | None = None,
+        until: datetime | None = None,
+        reason: str | None = None,
+    ) -> list[Entry]:
+        epoch, revision = before or HIGHEST
+        wanted: _Parameters = {
+            "strategy": strategy,
+            "epoch": epoch,
+            "revision": revision,
+            "reason": reason,
+            "until": None if until is None else until.astimezone(UTC).isoformat(),
+            "limit": limit,
+        }
+        return [rows.entry(row) for row in self._fetch(table, "revisions", wanted)]
 
     def close(self) -> None:
         self._connection.close()

@@ -5,13 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from stratvars.revision import Revision, Stored
-from stratvars.store.current import stored_from
+from stratvars.revision import Entry, Revision, Stored
+from stratvars.store.current import entry_from, stored_from
 
 
 def stored(row: tuple[Any, ...]) -> Stored:
     """A row of ``current`` or ``all_current``."""
     return stored_from(row, datetime.fromisoformat(row[2]))
+
+
+def entry(row: tuple[Any, ...]) -> Entry:
+    """A row of ``revisions``."""
+    return entry_from(row, datetime.fromisoformat(row[3]))
 
 
 def writer(revision: Revision) -> tuple[object, ...]:
@@ -24,8 +29,14 @@ def writer(revision: Revision) -> tuple[object, ...]:
         revision.held_back,
         revision.format,
         revision.claim.epoch,
+        from_now(revision.claim.lease),
         revision.claim.strategy,
     )
+
+
+def from_now(seconds: float) -> str:
+    """The modifier of SQLite's date functions; see sqlite.org/lang_datefunc.html."""
+    return f"{seconds:+.3f} seconds"
 
 
 def history(revision: Revision) -> tuple[object, ...]:

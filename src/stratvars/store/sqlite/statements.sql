@@ -13,6 +13,8 @@ CREATE TABLE IF NOT EXISTS {T_writers} (
     revision INTEGER NOT NULL,
     start_id TEXT NOT NULL,
     owner TEXT NOT NULL,
+    lease_until TIMESTAMP NOT NULL,
+    lease REAL NOT NULL,
     digest TEXT NOT NULL,
     reason TEXT NOT NULL,
     complete INTEGER NOT NULL,
@@ -39,15 +41,26 @@ CREATE TABLE IF NOT EXISTS {T_history} (
 )
 
 -- :writer  who holds a strategy and what was written last
-SELECT epoch, revision, start_id, owner FROM {T_writers} WHERE strategy_id = ?
+SELECT epoch, revision, start_id, owner, lease_until, (julianday(lease_until) - julianday('now')) * 86400.0, lease
+FROM {T_writers} WHERE strategy_id = ?
+
+-- :known  what the history knows of a strategy without a row, which was removed by somebody
+SELECT coalesce(max(epoch), 0), coalesce(max(revision), 0), '', '' FROM {T_history} WHERE strategy_id = ?
 
 -- :add_writer  the first start of a strategy
 INSERT INTO {T_writers}
-    (epoch, revision, start_id, owner, strategy_id, digest, reason, complete, held_back, format, written_by)
-VALUES (?, ?, ?, ?, ?, '', '', 0, '{}', 0, 0)
+    (epoch, revision, start_id, owner, lease_until, lease, strategy_id, digest, reason, complete, held_back, format,
+    written_by)
+VALUES (?, ?, ?, ?, strftime('%Y-%m-%d %H:%M:%f+00:00', 'now', ?), ?, ?, '', '', 0, '{}', 0, 0)
 
 -- :take_writer  a later start of a strategy
-UPDATE {T_writers} SET epoch = ?, revision = ?, start_id = ?, owner = ? WHERE strategy_id = ?
+UPDATE {T_writers}
+SET epoch = ?, revision = ?, start_id = ?, owner = ?,
+    lease_until = strftime('%Y-%m-%d %H:%M:%f+00:00', 'now', ?), lease = ?
+WHERE strategy_id = ?
+
+-- :renew_writer  the start lives: its lease begins anew
+UPDATE {T_writers} SET lease_until = strftime('%Y-%m-%d %H:%M:%f+00:00', 'now', ?) WHERE strategy_id = ?
 
 -- :release_writer  nobody holds the strategy any more
 UPDATE {T_writers} SET owner = '' WHERE strategy_id = ? AND epoch = ? AND start_id = ?
@@ -60,15 +73,22 @@ INSERT INTO {T} (id, last_updated, variables, strategy_id)
 VALUES (?, strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'), ?, ?)
 ON CONFLICT (strategy_id) DO UPDATE SET last_updated = excluded.last_updated, variables = excluded.variables
 
--- :save_writer  what was written last
+-- :save_writer  what was written last; the lease begins anew
 UPDATE {T_writers}
-SET revision = ?, digest = ?, reason = ?, complete = ?, held_back = ?, format = ?, written_by = ?
+SET revision = ?, digest = ?, reason = ?, complete = ?, held_back = ?, format = ?, written_by = ?,
+    lease_until = strftime('%Y-%m-%d %H:%M:%f+00:00', 'now', ?)
 WHERE strategy_id = ?
 
 -- :save_history  the revision itself
 INSERT INTO {T_history}
     (strategy_id, epoch, revision, saved_at, reason, complete, snapshot, changed, removed, held_back, start_id, format)
 VALUES (?, ?, ?, strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'), ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- :keep_fenced  a revision that was refused, beside those that were current
+INSERT INTO {T_history}
+    (strategy_id, epoch, revision, saved_at, reason, complete, snapshot, changed, removed, held_back, start_id, format)
+VALUES (?, ?, ?, strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'), ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (strategy_id, epoch, revision) DO NOTHING
 
 -- :current  the current state of one strategy, its age by the database's clock, and its crashes in a row
 SELECT t.strategy_id, t.variables, t.last_updated, (julianday('now') - julianday(t.last_updated)) * 86400.0,
@@ -127,6 +147,14 @@ WHERE h.strategy_id = :strategy AND h.reason <> 'fenced'
     AND (h.epoch, h.revision) >= (since.epoch, since.revision)
     AND (h.epoch, h.revision) <= (wanted.epoch, wanted.revision)
 ORDER BY h.epoch, h.revision
+
+-- :revisions  what the history lists, newest first, without the values
+SELECT epoch, revision, reason, saved_at, (julianday('now') - julianday(saved_at)) * 86400.0, complete, snapshot,
+    length(CAST(changed AS BLOB)), held_back
+FROM {T_history}
+WHERE strategy_id = :strategy AND reason <> 'fenced' AND (epoch, revision) < (:epoch, :revision)
+    AND (:reason IS NULL OR reason = :reason) AND (:until IS NULL OR julianday(saved_at) <= julianday(:until))
+ORDER BY epoch DESC, revision DESC LIMIT :limit
 
 -- :names  the strategies that have a saved state
 SELECT strategy_id FROM {T} ORDER BY strategy_id

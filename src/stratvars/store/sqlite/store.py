@@ -10,12 +10,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from stratvars.errors import RefusedError, UnavailableError
-from stratvars.revision import Claim, Holder, Outcome, Revision, Saved, Stored
+from stratvars.revision import LEASE, Claim, Fenced, Holder, Outcome, Renewal, Revision, Saved, Stored
 from stratvars.store import sqlfiles
 from stratvars.store.sqlite import rows
 from stratvars.store.sqlite.connect import explain, open_writer
-from stratvars.store.sqlite.lock import FileLock
-from stratvars.store.verdict import Found, grant, judge
+from stratvars.store.sqlite.lock import FileLock, lock_path
+from stratvars.store.sqlite.starts import StartLocks
+from stratvars.store.verdict import Found, grant, judge, judge_renewal
 
 _PACKAGE = __package__ or ""
 _PATIENCE = 1.0
@@ -36,6 +37,7 @@ class SqliteStore:
         self._connection: sqlite3.Connection | None = None
         self._identity = (0, 0)
         self._tables: dict[str, dict[str, str]] = {}
+        self._starts = StartLocks(lock_path(path))
 
     def prepare(self, table: str) -> None:
         sql = sqlfiles.statements(_PACKAGE, table)
@@ -52,15 +54,38 @@ class SqliteStore:
         *,
         take_over: Holder | None = None,
         above: tuple[int, int] = (0, 0),
+        lease: float = LEASE,
     ) -> Claim | Holder:
         sql = self._tables[table]
+        wanted = Claim(table, strategy, start_id, owner, *above, lease)
+        self._starts.hold(start_id)  # before the row says so, or another start could find the new owner dead
         with self._write() as connection:
             found = _found(connection, sql, strategy)
-            answer = grant(found, table, strategy, owner, start_id, take_over=take_over, above=above)
+            known = found or Found(*connection.execute(sql["known"], (strategy,)).fetchone())
+            answer = grant(known, wanted, take_over)
             if isinstance(answer, Claim) and (found is None or found.epoch != answer.epoch):
-                row = (answer.epoch, answer.revision, start_id, owner, strategy)
+                row = (answer.epoch, answer.revision, start_id, owner, rows.from_now(lease), lease, strategy)
                 connection.execute(sql["add_writer" if found is None else "take_writer"], row)
             return answer
+
+    def renew(self, claims: Sequence[Claim]) -> list[Renewal | Fenced]:
+        with self._write() as connection:
+            return [self._renew_one(connection, claim) for claim in claims]
+
+    def _renew_one(self, connection: sqlite3.Connection, claim: Claim) -> Renewal | Fenced:
+        sql = self._tables[claim.table]
+        verdict = judge_renewal(claim, _found(connection, sql, claim.strategy))
+        if verdict is Renewal.RENEWED:
+            connection.execute(sql["renew_writer"], (rows.from_now(claim.lease), claim.strategy))
+        return verdict
+
+    def keep_fenced(self, revision: Revision) -> None:
+        sql = self._tables[revision.claim.table]
+        with self._write() as connection:
+            connection.execute(sql["keep_fenced"], rows.history(revision))
+
+    def is_held(self, holder: Holder) -> bool | None:
+        return self._starts.is_held(holder.start_id)
 
     def load(self, claim: Claim) -> Stored | None:
         sql = self._tables[claim.table]
@@ -89,6 +114,7 @@ class SqliteStore:
         with self._write() as connection:
             connection.execute(sql["release_writer"], key)
             connection.execute(sql["forget_writer"], key)
+        self._starts.give_back(claim.start_id)
 
     def names(self, table: str) -> list[str]:
         sql = self._tables[table]
@@ -101,6 +127,7 @@ class SqliteStore:
     def close(self) -> None:
         """Bring the log into the file, so that a copy of the one file is the whole database, and close it."""
         with self._mutex:
+            self._starts.close()
             lock, self._lock = self._lock, None
             if lock is None:
                 return
@@ -144,9 +171,8 @@ class SqliteStore:
 
     def _file_lock(self) -> FileLock:
         if self._lock is None:
-            path = self._path.with_name(self._path.name + "-lock")
             try:
-                self._lock = FileLock(path)
+                self._lock = FileLock(lock_path(self._path))
             except OSError as error:
                 raise explain(_cannot_open(error), self._path) from error
         return self._lock
@@ -181,7 +207,7 @@ class SqliteStore:
                 connection.close()
 
 
-_WRITTEN = {"save_row": 3, "add_writer": 5, "save_writer": 8, "save_history": 11}
+_WRITTEN = {"save_row": 3, "add_writer": 7, "save_writer": 9, "save_history": 11}
 """Statements that fail on a table of another shape, with how many parameters each has."""
 
 

@@ -1,15 +1,4 @@
-"""The suites that every store passes; for authors of stores. They need pytest.
-
-A store's test is a class with one method::
-
-    class TestMyStore(StoreContract):
-        def open(self, place: Path) -> Store:
-            return MyStore(place / "some.db")
-
-``open`` is called with the same folder again when a test needs a second connection or a restart. A store that keeps
-nothing behind its object sets ``survives = False``. ``RecordsContract`` is the same for the side that looks; its
-``open`` returns both sides of one database.
-"""
+"""What every store does; see the package."""
 
 from __future__ import annotations
 
@@ -25,46 +14,13 @@ from stratvars.revision import (
     Claim,
     Fenced,
     Holder,
-    Landmark,
-    Moment,
     Reason,
-    Revision,
     Saved,
     State,
-    Stored,
     WentBack,
-    join_texts,
 )
-from stratvars.store.base import Records, Store
-
-TABLE = "vars_backup"
-
-
-def revision_of(
-    claim: Claim,
-    texts: dict[str, str],
-    *,
-    number: int | None = None,
-    follows: int | None = None,
-    reason: Reason = Reason.ITERATION,
-    complete: bool = True,
-) -> Revision:
-    """A snapshot of the texts that follows what the claim found, as a lane would make it."""
-    before = claim.revision if follows is None else follows
-    variables = join_texts(texts)
-    return Revision(
-        claim=claim,
-        number=before + 1 if number is None else number,
-        follows=before,
-        reason=reason,
-        complete=complete,
-        variables=variables,
-        changed=variables,
-        removed="[]",
-        held_back="{}",
-        snapshot=True,
-        format=1,
-    )
+from stratvars.store.base import Store
+from stratvars.testing.samples import TABLE, acquired, loaded, revision_of
 
 
 class StoreContract:
@@ -83,15 +39,15 @@ class StoreContract:
             yield store
 
     def test_a_first_start_finds_nothing_and_has_epoch_one(self, store: Store) -> None:
-        claim = _acquired(store, "bot")
+        claim = acquired(store, "bot")
         assert (claim.epoch, claim.revision) == (1, 0)
         assert store.load(claim) is None
 
     def test_what_was_saved_is_loaded_byte_for_byte(self, store: Store) -> None:
-        claim = _acquired(store, "bot")
+        claim = acquired(store, "bot")
         texts = {"x": "1.50", "Ünïcode 'quoted\" 💰": '"a\\u0000b"', "list": "[1, 2]"}
         assert store.save([revision_of(claim, texts)]) == [Saved(1)]
-        stored = _loaded(store, claim)
+        stored = loaded(store, claim)
         assert stored.variables == State(texts).to_json()
         assert (stored.revision, stored.reason, stored.complete, stored.format) == (1, "iteration", True, 1)
         assert stored.foreign is False
@@ -99,30 +55,30 @@ class StoreContract:
         assert stored.saved_at.utcoffset() is not None
 
     def test_each_save_replaces_the_current_state(self, store: Store) -> None:
-        claim = _acquired(store, "bot")
+        claim = acquired(store, "bot")
         for number in (1, 2, 3):
             assert store.save([revision_of(claim, {"n": str(number)}, follows=number - 1)]) == [Saved(number)]
-        assert _loaded(store, claim).variables == '{"n":3}'
+        assert loaded(store, claim).variables == '{"n":3}'
 
     def test_a_save_that_is_sent_again_is_saved_once(self, store: Store) -> None:
-        claim = _acquired(store, "bot")
+        claim = acquired(store, "bot")
         revision = revision_of(claim, {"x": "1"})
         assert store.save([revision]) == store.save([revision]) == [Saved(1)]
         assert store.save([revision_of(claim, {"x": "2"}, follows=1)]) == [Saved(2)]
         assert store.save([revision]) == [Saved(1)], "an older one, sent late, is not written over a newer one"
-        assert _loaded(store, claim).variables == '{"x":2}'
+        assert loaded(store, claim).variables == '{"x":2}'
 
     def test_an_acquire_that_is_sent_again_gives_the_same_claim(self, store: Store) -> None:
         assert store.acquire(TABLE, "bot", "me", "start-1") == store.acquire(TABLE, "bot", "me", "start-1")
 
     def test_a_strategy_that_is_held_is_not_given_to_another(self, store: Store) -> None:
-        claim = _acquired(store, "bot")
+        claim = acquired(store, "bot")
         answer = store.acquire(TABLE, "bot", "other", "start-2")
         assert answer == Holder(claim.epoch, "me")
         assert store.save([revision_of(claim, {"x": "1"})]) == [Saved(1)], "and the holder goes on"
 
     def test_a_takeover_needs_the_holder_that_was_looked_at(self, store: Store) -> None:
-        claim = _acquired(store, "bot")
+        claim = acquired(store, "bot")
         wrong = Holder(claim.epoch + 1, "me")
         assert store.acquire(TABLE, "bot", "other", "start-2", take_over=wrong) == Holder(claim.epoch, "me")
         second = store.acquire(TABLE, "bot", "other", "start-2", take_over=Holder(claim.epoch, "me"))
@@ -132,33 +88,33 @@ class StoreContract:
         assert late == Holder(second.epoch, "other"), "of two that saw the same death, one takes over"
 
     def test_a_save_of_an_older_epoch_is_refused_and_changes_nothing(self, store: Store) -> None:
-        old = _acquired(store, "bot")
+        old = acquired(store, "bot")
         store.save([revision_of(old, {"x": "1"})])
-        new = _acquired(store, "bot", start_id="start-2", take_over=Holder(old.epoch, "me"))
+        new = acquired(store, "bot", start_id="start-2", take_over=Holder(old.epoch, "me"))
         assert new.revision == 1
         assert store.save([revision_of(old, {"x": "stolen"}, follows=1)]) == [Fenced(Holder(new.epoch, "me"))]
-        assert _loaded(store, new).variables == '{"x":1}'
+        assert loaded(store, new).variables == '{"x":1}'
 
     def test_a_release_frees_the_name_and_keeps_epoch_and_revision_growing(self, store: Store) -> None:
-        claim = _acquired(store, "bot")
+        claim = acquired(store, "bot")
         store.save([revision_of(claim, {"x": "1"})])
         store.release(claim)
-        again = _acquired(store, "bot", start_id="start-2")
+        again = acquired(store, "bot", start_id="start-2")
         assert (again.epoch, again.revision) == (claim.epoch + 1, 1)
 
     def test_a_late_release_does_not_free_what_another_holds(self, store: Store) -> None:
-        old = _acquired(store, "bot")
-        new = _acquired(store, "bot", start_id="start-2", take_over=Holder(old.epoch, "me"))
+        old = acquired(store, "bot")
+        new = acquired(store, "bot", start_id="start-2", take_over=Holder(old.epoch, "me"))
         store.release(old)
         assert store.acquire(TABLE, "bot", "third", "start-3") == Holder(new.epoch, "me")
 
     def test_a_start_that_never_saved_leaves_no_trace(self, store: Store) -> None:
-        store.release(_acquired(store, "bot"))
-        assert _acquired(store, "bot", start_id="start-2").epoch == 1
+        store.release(acquired(store, "bot"))
+        assert acquired(store, "bot", start_id="start-2").epoch == 1
         assert store.names(TABLE) == []
 
     def test_a_store_that_knows_less_than_it_acknowledged_says_so(self, store: Store) -> None:
-        claim = _acquired(store, "bot")
+        claim = acquired(store, "bot")
         ahead = revision_of(claim, {"x": "1"}, number=6, follows=5)
         assert store.save([ahead]) == [WentBack(claim.epoch, 0)]
         never_here = Claim(TABLE, "ghost", "start-9", "me", 4, 9)
@@ -166,7 +122,7 @@ class StoreContract:
         assert store.load(claim) is None
 
     def test_an_acquire_above_goes_beyond_what_was_ever_sent(self, store: Store) -> None:
-        first = _acquired(store, "bot")
+        first = acquired(store, "bot")
         claim = store.acquire(TABLE, "bot", "me", first.start_id, above=(7, 40))
         assert isinstance(claim, Claim)
         assert (claim.epoch, claim.revision) == (8, 40)
@@ -182,7 +138,7 @@ class StoreContract:
         odd = ["bot", "Bot", "bo_", "bo%", "b'o\"t", " ", "бот", "bot; drop table vars_backup"]
         store.prepare("other")
         for name in odd:
-            claim = _acquired(store, name)
+            claim = acquired(store, name)
             store.save([revision_of(claim, {"who": f'"{odd.index(name)}"'})])
         other = store.acquire("other", "bot", "me", "start-1")
         assert isinstance(other, Claim)
@@ -190,11 +146,11 @@ class StoreContract:
         assert sorted(store.names(TABLE)) == sorted(odd)
         assert store.names("other") == []
         for name in odd:
-            assert _loaded(store, _acquired(store, name)).variables == f'{{"who":"{odd.index(name)}"}}'
+            assert loaded(store, acquired(store, name)).variables == f'{{"who":"{odd.index(name)}"}}'
 
     def test_a_batch_answers_for_each_member(self, store: Store) -> None:
-        first, second, third = (_acquired(store, name) for name in ("a", "b", "c"))
-        _acquired(store, "b", start_id="start-2", take_over=Holder(second.epoch, "me"))
+        first, second, third = (acquired(store, name) for name in ("a", "b", "c"))
+        acquired(store, "b", start_id="start-2", take_over=Holder(second.epoch, "me"))
         outcomes = store.save([revision_of(claim, {"x": "1"}) for claim in (first, second, third)])
         assert outcomes == [Saved(1), Fenced(Holder(2, "me")), Saved(1)]
 
@@ -202,12 +158,12 @@ class StoreContract:
         def after(*taken: tuple[Reason, bool]) -> tuple[int, int]:
             """A start that takes these revisions of "bot", beside one of another strategy that crashes."""
             for name in ("Bot", "bot"):
-                claim = _acquired(store, name, start_id=f"start-{len(taken)}-{name}")
+                claim = acquired(store, name, start_id=f"start-{len(taken)}-{name}")
                 for reason, complete in taken if name == "bot" else [(Reason.CRASH, False)]:
                     store.save([revision_of(claim, {"x": "1"}, reason=reason, complete=complete)])
                     claim = replace(claim, revision=claim.revision + 1)
                 store.release(claim)
-            stored = _loaded(store, claim)
+            stored = loaded(store, claim)
             return stored.crashes, stored.completed
 
         crash, error = (Reason.CRASH, False), (Reason.ERROR, False)
@@ -222,10 +178,10 @@ class StoreContract:
         assert after(crash) == (1, 12)
 
     def test_preparing_twice_keeps_what_is_there(self, store: Store) -> None:
-        claim = _acquired(store, "bot")
+        claim = acquired(store, "bot")
         store.save([revision_of(claim, {"x": "1"})])
         store.prepare(TABLE)
-        assert _loaded(store, claim).variables == '{"x":1}'
+        assert loaded(store, claim).variables == '{"x":1}'
 
     def test_closing_twice_is_fine(self, store: Store) -> None:
         store.close()
@@ -234,66 +190,12 @@ class StoreContract:
     def test_a_second_connection_and_a_restart_see_what_was_saved(self, store: Store, tmp_path: Path) -> None:
         if not self.survives:
             pytest.skip("this store lives as long as its object")
-        claim = _acquired(store, "bot")
+        claim = acquired(store, "bot")
         store.save([revision_of(claim, {"x": "1"})])
         with closing(self.open(tmp_path)) as second:
             second.prepare(TABLE)
-            assert _loaded(second, claim).variables == '{"x":1}'
+            assert loaded(second, claim).variables == '{"x":1}'
         store.close()
         with closing(self.open(tmp_path)) as third:
             third.prepare(TABLE)
             assert third.names(TABLE) == ["bot"]
-
-
-class RecordsContract:
-    """See the module."""
-
-    def open(self, place: Path) -> tuple[Store, Records]:
-        """A store on the database at ``place``, a folder of the test's own, and what looks at it."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def sides(self, tmp_path: Path) -> Iterator[tuple[Store, Records]]:
-        store, records = self.open(tmp_path)
-        with closing(store), closing(records):
-            store.prepare(TABLE)
-            yield store, records
-
-    def test_a_moment_is_told_from_the_newest_snapshot_before_it(self, sides: tuple[Store, Records]) -> None:
-        store, records = sides
-        claim = _acquired(store, "bot")
-        snapshots, starts, unfinished = {1, 3, 5}, {5}, {7}
-        for number in range(1, 8):
-            if number in starts:
-                claim = _acquired(store, "bot", start_id="start-2", take_over=Holder(claim.epoch, "me"))
-            revision = revision_of(claim, {"n": str(number)}, follows=number - 1, complete=number not in unfinished)
-            if number not in snapshots:
-                revision = replace(revision, snapshot=False, changed='{"m":[1, 2]}', removed='["é"]', format=number)
-            assert store.save([revision]) == [Saved(number)]
-        store.save([revision_of(_acquired(store, "new"), {}, reason=Reason.CRASH, complete=False)])
-
-        def numbers(moment: Moment, name: str = "bot", table: str = TABLE) -> list[int]:
-            return [kept.number for kept in records.history(table, name, moment)]
-
-        wanted = {1: [1], 2: [1, 2], 3: [3], 4: [3, 4], 5: [5], 6: [5, 6], 7: [5, 6, 7]}
-        assert {moment: numbers(moment) for moment in wanted} == wanted
-        assert numbers(Landmark.LAST_ITERATION) == [5, 6]
-        assert numbers(8) == numbers(1, "Bot") == numbers(1, table="other") == []
-        assert numbers(Landmark.LAST_ITERATION, "new") == [], "none was ever completed"
-        [_, kept] = records.history(TABLE, "bot", 6)
-        assert (kept.reason, kept.complete, kept.snapshot, kept.format) == ("iteration", True, False, 6)
-        assert (kept.changed, kept.removed, kept.held_back, kept.age >= 0) == ('{"m":[1, 2]}', '["é"]', "{}", True)
-
-
-def _acquired(store: Store, name: str, *, start_id: str = "start-1", take_over: Holder | None = None) -> Claim:
-    claim = store.acquire(TABLE, name, "me", start_id, take_over=take_over)
-    if not isinstance(claim, Claim):
-        pytest.fail(f"{name!r} is held by {claim}")
-    return claim
-
-
-def _loaded(store: Store, claim: Claim) -> Stored:
-    stored = store.load(claim)
-    if stored is None:
-        pytest.fail("nothing is saved")
-    return stored

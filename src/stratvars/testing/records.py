@@ -1,0 +1,96 @@
+"""What every side that looks does; see the package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stratvars.revision import (
+    Holder,
+    Landmark,
+    Moment,
+    Reason,
+    Saved,
+)
+from stratvars.store.base import Records, Store
+from stratvars.testing.samples import TABLE, acquired, revision_of
+
+
+class RecordsContract:
+    """See the module."""
+
+    def open(self, place: Path) -> tuple[Store, Records]:
+        """A store on the database at ``place``, a folder of the test's own, and what looks at it."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def sides(self, tmp_path: Path) -> Iterator[tuple[Store, Records]]:
+        store, records = self.open(tmp_path)
+        with closing(store), closing(records):
+            store.prepare(TABLE)
+            yield store, records
+
+    def test_a_moment_is_told_from_the_newest_snapshot_before_it(self, sides: tuple[Store, Records]) -> None:
+        store, records = sides
+        claim = acquired(store, "bot")
+        snapshots, starts, unfinished = {1, 3, 5}, {5}, {7}
+        for number in range(1, 8):
+            if number in starts:
+                claim = acquired(store, "bot", start_id="start-2", take_over=Holder(claim.epoch, "me"))
+            revision = revision_of(claim, {"n": str(number)}, follows=number - 1, complete=number not in unfinished)
+            if number not in snapshots:
+                revision = replace(revision, snapshot=False, changed='{"m":[1, 2]}', removed='["é"]', format=number)
+            assert store.save([revision]) == [Saved(number)]
+        store.save([revision_of(acquired(store, "new"), {}, reason=Reason.CRASH, complete=False)])
+
+        def numbers(moment: Moment, name: str = "bot", table: str = TABLE) -> list[int]:
+            return [kept.number for kept in records.history(table, name, moment)]
+
+        wanted = {1: [1], 2: [1, 2], 3: [3], 4: [3, 4], 5: [5], 6: [5, 6], 7: [5, 6, 7]}
+        assert {moment: numbers(moment) for moment in wanted} == wanted
+        assert numbers(Landmark.LAST_ITERATION) == [5, 6]
+        assert numbers(8) == numbers(1, "Bot") == numbers(1, table="other") == []
+        assert numbers(Landmark.LAST_ITERATION, "new") == [], "none was ever completed"
+        [_, kept] = records.history(TABLE, "bot", 6)
+        assert (kept.reason, kept.complete, kept.snapshot, kept.format) == ("iteration", True, False, 6)
+        assert (kept.changed, kept.removed, kept.held_back, kept.age >= 0) == ('{"m":[1, 2]}', '["é"]', "{}", True)
+
+    def test_the_history_is_listed_newest_first_and_page_by_page(self, sides: tuple[Store, Records]) -> None:
+        store, records = sides
+        claim = acquired(store, "bot")
+        deltas, crashes, starts = {2}, {3, 6}, {5}
+        for number in range(1, 8):
+            if number in starts:
+                claim = acquired(store, "bot", start_id="start-2", take_over=Holder(claim.epoch, "me"))
+            is_crash = number in crashes
+            reason = Reason.CRASH if is_crash else Reason.ITERATION
+            revision = revision_of(claim, {"n": '"é"'}, follows=number - 1, reason=reason, complete=not is_crash)
+            revision = replace(revision, snapshot=number not in deltas)
+            assert store.save([replace(revision, held_back='{"é":"why"}') if is_crash else revision]) == [Saved(number)]
+        store.save([revision_of(acquired(store, "other"), {})])
+        every = records.revisions(TABLE, "bot", limit=100)
+        places = [(entry.epoch, entry.number) for entry in every]
+        assert places == [(2, 7), (2, 6), (2, 5), (1, 4), (1, 3), (1, 2), (1, 1)]
+        third, second = every[4:6]
+        assert (third.reason, third.complete, third.snapshot, third.held_back) == ("crash", False, True, {"é": "why"})
+        assert (second.reason, second.complete, second.snapshot, second.held_back) == ("iteration", True, False, {})
+        assert (second.size, second.age >= 0, second.saved_at.utcoffset()) == (len('{"n":"é"}') + 1, True, timedelta(0))
+        times = [entry.saved_at for entry in every]
+        assert times == sorted(times, reverse=True)
+
+        def numbers(limit: int = 100, **wanted: Any) -> list[int]:
+            return [entry.number for entry in records.revisions(TABLE, "bot", limit=limit, **wanted)]
+
+        assert numbers(2) == [7, 6]
+        assert (numbers(2, before=(2, 6)), numbers(before=(2, 1)), numbers(before=(1, 1))) == ([5, 4], [4, 3, 2, 1], [])
+        assert (numbers(reason="crash"), numbers(1, reason="crash", before=(2, 6))) == ([6, 3], [3])
+        assert numbers(until=third.saved_at) == [entry.number for entry in every if entry.saved_at <= third.saved_at]
+        assert numbers(until=times[-1] - timedelta(seconds=1)) == []
+        assert numbers(until=(times[0] + timedelta(hours=5)).astimezone(timezone(timedelta(hours=-9)))) == numbers()
+        assert records.revisions(TABLE, "Bot", limit=9) == records.revisions("none", "bot", limit=9) == []
