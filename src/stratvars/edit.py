@@ -63,7 +63,8 @@ class Rewind:
     @property
     def changes_nothing(self) -> bool:
         """Whether the current state is the one to go back to."""
-        return self.differences == () and not self.reorders
+        is_ours = self.now is None or not self.now.foreign
+        return self.differences == () and not self.reorders and is_ours
 
 
 def rewind(database: Database, table: str, strategy: str, when: When) -> int | None:

@@ -106,6 +106,12 @@ class Lane:
         self._drop_no_news()
         return self._tickets
 
+    def adopt(self, state: State, text: str) -> None:
+        """What somebody else wrote into the row is sent before anything newer, which would replace it."""
+        offer = Offer(state, Reason.EXTERNAL, complete=False, final=True, text=text)
+        self._sent += 1
+        self._in_flight = _InFlight(self._make(offer), offer, self._tickets, now())
+
     def next(self) -> Revision | None:
         """The revision to send now: the one in flight again, or a new one; None when nothing is to be written."""
         if self._in_flight is not None:

@@ -68,9 +68,9 @@ class Session:
         self._last: Left | None = None
         self.has_retired = False
         lay_over(variables, found.values)
-        writer.attach(self._lane)
         if found.stored is not None and found.stored.foreign:
             self._adopt(found.state, found.stored)
+        writer.attach(self._lane)
 
     def _adopt(self, state: State, stored: Stored) -> None:
         """Somebody else wrote the row: it is the truth, and goes into the history as it was found."""
@@ -79,8 +79,7 @@ class Session:
             stored.strategy,
             stored.revision,
         )
-        found = Offer(state, Reason.EXTERNAL, complete=False, final=True, text=stored.variables)
-        self._writer.offer(self._lane, found)
+        self._lane.adopt(state, stored.variables)
 
     def may_begin(self) -> bool:
         """See ``Backup.may_begin``."""

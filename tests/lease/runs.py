@@ -68,6 +68,11 @@ class Run:
         found = eventually(lambda: any(text in line for line in (*self.out, *self.errors)), timeout)
         assert found, f"{text!r} was not said: {self.out} {self.errors}"
 
+    def iterates(self) -> int:
+        """Wait for an iteration; its number."""
+        assert eventually(lambda: bool(self.out)), self.errors
+        return int(self.out[-1].removeprefix("iteration "))
+
     def ends(self, timeout: float = 20) -> int:
         """Wait for the end of the process and of what it said."""
         code = self.process.wait(timeout)

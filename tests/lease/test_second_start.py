@@ -143,8 +143,8 @@ def test_an_owner_that_stood_still_past_its_lease_cannot_write_and_neither_itera
         first.send(signal.SIGSTOP)
         with base.start("--sleeptime", "1H") as second:
             second.says("its lease has ended, and it did not renew it")
-            second.says("iteration")
-            counted = base.variables["n"]
+            counted = second.iterates()
+            base.wait_for(counted)
             said = len(first.out)
             first.send(signal.SIGCONT)
             assert first.ends() == 4
