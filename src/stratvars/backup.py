@@ -89,7 +89,9 @@ class Backup:
             strategy=name,
             resume=settings.resume_wanted(resume),
             patience=settings.start_timeout(start_timeout),
-            terms=Terms(settings.lease(lease) if self.is_shared else math.inf, settings.wait(wait), take_over, pause),
+            terms=Terms(
+                settings.lease(lease) if self.is_shared else math.inf, settings.wait(wait), take_over, pause=pause
+            ),
             on_outage=settings.on_outage(on_outage),
         )
         self._inside = False

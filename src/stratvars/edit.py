@@ -36,7 +36,7 @@ from stratvars.store.opening import open_records, open_store
 
 _PATIENCE = 5.0
 """Seconds for which a database is asked again that cannot be used."""
-_TERMS = Terms(wait=LEASE + 5.0)
+_TERMS = Terms(wait=LEASE + 5.0, for_living=False)
 """Long enough for the lease of an owner to end whose death cannot be seen from here."""
 
 

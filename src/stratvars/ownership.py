@@ -37,12 +37,14 @@ class Terms:
         lease: seconds for which it holds the strategy without a renewal.
         wait: seconds for which it waits for an owner that lives; 0 to be refused at once.
         take_over: take the strategy from an owner that lives. That one is fenced.
+        for_living: wait also for an owner that is seen to live, and not only for the end of a lease.
         pause: waits, in seconds; returns something true when the start is to be given up.
     """
 
     lease: float = LEASE
     wait: float = WAIT
     take_over: bool = False
+    for_living: bool = True
     pause: Callable[[float], object] = time.sleep
 
 
@@ -118,6 +120,8 @@ class Entrance:
         if self._has_ended(holder):
             _log.warning("%r is taken from %s: its lease has ended, and it did not renew it.", *self._whom(owner))
             return holder
+        if life is Life.ALIVE and not self._terms.for_living:
+            raise OwnedError(self._refusal(owner, 0.0))
         self._wait(holder, owner)
         return None
 

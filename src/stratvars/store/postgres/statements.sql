@@ -125,9 +125,10 @@ SELECT strategy_id, epoch, revision, start_id, owner FROM locked
 UPDATE {T_writers} SET owner = ''
 WHERE strategy_id = %(strategy)s AND epoch = %(epoch)s AND start_id = %(start_id)s
 
--- :forget_writer  a start that never saved leaves no trace
+-- :forget_writer  a start that never saved leaves no trace; where another was fenced its row stays: see :known
 DELETE FROM {T_writers}
 WHERE strategy_id = %(strategy)s AND epoch = %(epoch)s AND start_id = %(start_id)s AND revision = 0
+    AND NOT EXISTS (SELECT FROM {T_history} WHERE strategy_id = %(strategy)s)
 
 -- :save  one revision in one statement; what comes back is the writers' row as it was before, read under its lock
 WITH settings AS MATERIALIZED (
