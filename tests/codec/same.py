@@ -23,7 +23,7 @@ from standard import PARTS, standard_containers, standard_scalars
 from examples import Bits, FrozenSlotted, Leg, Level, Permission, Point, Side, Slotted, Venue
 from stratvars.codec import encode
 
-thorough = settings(max_examples=int(os.environ.get("STRATVARS_EXAMPLES", "200")), deadline=None, database=None)
+thorough = settings(max_examples=int(os.environ.get("STRATVARS_EXAMPLES", "100")), deadline=None, database=None)
 
 
 def same(left: Any, right: Any) -> bool:

@@ -94,7 +94,7 @@ class Place:
     Args:
         url: of the database.
         folder: for what the bots say.
-        is_forked: start the bots as forks of one process; see ``hosts/nursery.py``.
+        is_forked: start all bots as forks of one process, and not strategies alone; see ``hosts/nursery.py``.
     """
 
     def __init__(self, url: str, folder: Path, *, is_forked: bool) -> None:
@@ -132,7 +132,7 @@ class Place:
             "environment": environment,
             "output": str(self._file(row, host, "output")),
             "errors": str(self._file(row, host, "errors")),
-            "is_forked": self._is_forked,
+            "is_forked": self._is_forked or host in ALL_STRATEGIES,
         }
 
     def _file(self, row: Row, host: Host, what: str) -> Path:
