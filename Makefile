@@ -29,6 +29,7 @@ torture: $(READY)
 
 bench: $(READY)
 	@$(PY) bench/saves.py
+	@$(PY) bench/codec.py
 
 format: $(READY)
 	@$(PY) -m ruff check --fix-only -q .

@@ -162,7 +162,8 @@ def test_one_bad_variable_never_blocks_the_others(url: str, path: Path, caplog: 
             backup.save()
         backup.vars.legs.pop()
     assert rows(path, "SELECT held_back, complete FROM vars_backup_writers") == [("{}", 1)]
-    assert [record.levelname for record in caplog.records] == ["ERROR"], "reported once, not in every turn"
+    errors = [record for record in caplog.records if record.levelname == "ERROR"]  # a slow disk may be warned of
+    assert len(errors) == 1, "reported once, not in every turn"
 
 
 def test_a_value_held_back_at_the_end_is_named_at_the_next_start(url: str, capsys: pytest.CaptureFixture[str]) -> None:

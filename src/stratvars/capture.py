@@ -3,48 +3,89 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from itertools import compress
+from operator import is_not
+from typing import Any, NamedTuple
 
-from stratvars import codec
-from stratvars.errors import UnsavableError
+from stratvars.codec.imprint import NEW, Written, look_again, restored, write
 from stratvars.revision import State
-from stratvars.vars import Vars
+from stratvars.vars import Vars, lock_of, values_of
 
-_NOTHING: Any = object()
+
+class _Taken(NamedTuple):
+    """What was seen last. Never changed, and replaced in one step: Ctrl-C may be raised at any point."""
+
+    names: list[str]
+    values: list[Any]
+    known: dict[str, Written]
+    restless: dict[str, Written]
+    state: State
+
+    def __repr__(self) -> str:
+        return "_Taken(...)"  # what it holds may be an API key
 
 
 class Capture:
     """Takes the states of one ``Vars``; remembers texts, so that what did not change costs little.
 
-    A value that can change in place is encoded anew each time: only its text tells. One that cannot is known by
-    being the same object. Thread-safe: a state is taken under the lock of the ``Vars``.
+    A value that cannot change in place is known by being the same object; the content of any other is looked at each
+    time. Thread-safe: a state is taken under the lock of the ``Vars``.
     """
 
-    def __init__(self, variables: Vars, restored: Mapping[str, str]) -> None:
+    def __init__(self, variables: Vars, texts: Mapping[str, str]) -> None:
         self._vars = variables
-        self._known: dict[str, tuple[Any, str]] = {name: (_NOTHING, text) for name, text in restored.items()}
+        self._lock = lock_of(variables)
+        self._last = _taken({name: restored(text) for name, text in texts.items()})
 
     def take(self) -> State:
-        """The state at this moment. Never raises for a value: one that cannot be stored is held back."""
-        texts: dict[str, str] = {}
-        held_back: dict[str, str] = {}
-        with self._vars:
-            values = self._vars.all()
-            for name, value in values.items():
-                try:
-                    texts[name] = self._text(name, value)
-                except UnsavableError as error:
-                    held_back[name] = str(error)
-                    if name in self._known:
-                        texts[name] = self._known[name][1]
-            for name in self._known.keys() - values.keys():
-                del self._known[name]
-        return State(texts, held_back)
+        """The state at this moment. Never raises for a value: one that cannot be stored is held back.
 
-    def _text(self, name: str, value: Any) -> str:
-        known, text = self._known.get(name, (_NOTHING, ""))
-        if known is value and codec.is_immutable(value):
-            return text
-        text = codec.encode(value, name)
-        self._known[name] = (value, text)
-        return text
+        When nothing has changed it is the object that was returned before.
+        """
+        with self._lock:
+            last, live = self._last, values_of(self._vars)
+            names, values, _, restless, state = last
+            if list(live) == names and not any(map(is_not, live.values(), values)):
+                if not restless:
+                    return state
+                fresh = look_again(restless)
+            else:
+                # A copy: a function that was registered for a class may set a variable while it is being written.
+                now = dict(live)
+                if list(now) != last.names:
+                    last = _taken({name: last.known.get(name, NEW) for name in now})
+                fresh = _write_others(last, now)
+                last = last._replace(values=list(now.values()))
+            self._last = _with(last, fresh) if fresh else last
+            return self._last.state
+
+
+def _write_others(last: _Taken, now: dict[str, Any]) -> dict[str, Written]:
+    """Return what is another object than before, or has changed in place."""
+    others = compress(now, map(is_not, now.values(), last.values))
+    fresh = {name: write(name, now[name], last.known[name]) for name in others}
+    return fresh | look_again({name: one for name, one in last.restless.items() if name not in fresh})
+
+
+def _taken(known: dict[str, Written]) -> _Taken:
+    values = [one.value for one in known.values()]
+    restless = {name: one for name, one in known.items() if one.can_change}
+    return _Taken(list(known), values, known, restless, _state(known))
+
+
+def _with(last: _Taken, fresh: dict[str, Written]) -> _Taken:
+    known = {**last.known, **fresh}
+    restless = {name: one for name, one in {**last.restless, **fresh}.items() if one.can_change}
+    texts = last.state.texts
+    if last.state.held_back or any(one.problem is not None or name not in texts for name, one in fresh.items()):
+        state = _state(known)
+    else:
+        state = State({**texts, **{name: one.text for name, one in fresh.items() if one.text is not None}})
+    return last._replace(known=known, restless=restless, state=state)
+
+
+def _state(known: dict[str, Written]) -> State:
+    return State(
+        {name: one.text for name, one in known.items() if one.text is not None},
+        {name: one.problem for name, one in known.items() if one.problem is not None},
+    )

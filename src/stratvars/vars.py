@@ -8,9 +8,10 @@ method steals a name from the user's variables, so there are only those of a mut
 from __future__ import annotations
 
 import functools
+import operator
 import reprlib
 import threading
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, MutableMapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, MutableMapping, ValuesView
 from keyword import iskeyword
 from types import TracebackType
 from typing import Any, Final, Self
@@ -201,6 +202,10 @@ def lock_of(target: Vars) -> threading.RLock:
     """The lock that ``with target:`` holds, for one who must not wait for it without an end."""
     lock: threading.RLock = object.__getattribute__(target, "_Vars__lock")
     return lock
+
+
+values_of: Final[Callable[[Vars], Mapping[str, Any]]] = operator.attrgetter("_Vars__values")
+"""The variables themselves, not a copy: to be read inside ``with target:`` alone, and never kept."""
 
 
 def replace_all(target: Vars, values: Mapping[str, object]) -> None:

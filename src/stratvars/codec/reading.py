@@ -17,6 +17,8 @@ TOO_LARGE = f"it is nested too deeply, or too large, to be read; {LIMIT} levels 
 
 Kind = TypeVar("Kind")
 
+_PLAIN = frozenset({type(None), bool, int, float, str})
+
 
 def decode(text: str | bytes, name: str = "") -> object:
     """Return the value of a text that ``encode`` made. Thread-safe.
@@ -56,6 +58,10 @@ def read(tree: Any, room: int) -> Any:
 
 def envelope_tag(tree: dict[str, Any]) -> str | None:
     """Return the tag when the object is an envelope, None when it is a plain dict."""
+    if len(tree) == 1:
+        (key,) = tree
+        if key in TAGS:
+            return key
     tags = [key for key in tree if key[:1] == "$"]
     if not tags:
         return None
@@ -74,7 +80,9 @@ def read_items(trees: Any, room: int) -> list[Any]:
     values: list[Any] = []
     try:
         for item in items:
-            values.append(read(item, room - 1))  # noqa: PERF401 - its length is the index of the item that fails
+            # The length of `values` is the index of the item that fails.
+            is_plain = type(item) in _PLAIN
+            values.append(item if is_plain else read(item, room - 1))
     except Refusal as refusal:
         refusal.climb(f"[{len(values)}]", trees)
         raise
@@ -89,7 +97,7 @@ def read_fields(tree: dict[str, Any], room: int) -> dict[str, Any]:
     key = ""
     try:
         for key, item in tree.items():
-            values[key] = read(item, room - 1)
+            values[key] = item if type(item) in _PLAIN else read(item, room - 1)
     except Refusal as refusal:
         refusal.climb(key_step(key), tree)
         raise

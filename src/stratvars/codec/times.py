@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -46,7 +46,8 @@ def _encode_time(value: time, room: int) -> Any:  # noqa: ARG001 - the signature
 def _moment(value: datetime | time) -> Any:
     zone = value.tzinfo
     fold = "[_fold=1]" if value.fold else ""
-    if zone is None:
+    # UTC has no name of its own: there is one object for it.
+    if zone is None or zone is UTC:
         return f"{value.isoformat()}{fold}"
     if type(zone) is ZoneInfo:
         return f"{value.isoformat()}[{zones.zone_key(zone)}]{fold}"
@@ -64,6 +65,25 @@ def _moment(value: datetime | time) -> Any:
 
 
 def _decode_moment(payload: Any, kind: type[Clock]) -> Clock:
+    value = _as_written(payload, kind)
+    return _from_parts(payload, kind) if value is None else value
+
+
+def _as_written(payload: Any, kind: type[Clock]) -> Clock | None:
+    """Return, in a quarter of the time, the moment that would be written as this very text; None if there is none."""
+    if type(payload) is not str or "=" in payload:
+        return None
+    text, _, key = payload.partition("[")
+    try:
+        value = kind.fromisoformat(text)
+        if key:
+            value = value.replace(tzinfo=zones.zone_of(key[:-1]))
+        return value if _moment(value) == payload else None
+    except (ValueError, Refusal):
+        return None
+
+
+def _from_parts(payload: Any, kind: type[Clock]) -> Clock:
     found, extra = _split(payload)
     clock = kind.fromisoformat(found["clock"]).replace(fold=0 if found["fold"] is None else 1)
     if type(extra) is dict:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import sys
 from datetime import time, timedelta, timezone, tzinfo
+from functools import lru_cache
 from importlib import import_module
 from pickle import PicklingError
 from typing import Any, cast
@@ -26,6 +27,7 @@ OFFSET = r"(?P<sign>[+-])(?P<h>[0-9]{2}):(?P<m>[0-9]{2})(:(?P<s>[0-9]{2})(\.(?P<
 _OFFSET = re.compile(OFFSET)
 
 
+@lru_cache(maxsize=64)
 def zone_key(zone: ZoneInfo) -> str:
     """Return the key by which the very same zone is found again, or raise Refusal."""
     try:
