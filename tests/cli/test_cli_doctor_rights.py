@@ -43,6 +43,8 @@ def folder() -> Iterator[Path]:
     folder.chmod(0o755)
     yield folder
     folder.chmod(0o700)
+    for part in folder.iterdir():
+        part.chmod(0o700)
     shutil.rmtree(folder)
 
 

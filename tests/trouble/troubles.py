@@ -253,7 +253,7 @@ HEALING = [
             "lock_timeout = 0",
             "statement_timeout = 1000",
             "idle_in_transaction_session_timeout = 1",
-            "idle_session_timeout = 50",  # shorter than an iteration
+            "idle_session_timeout = 90",  # shorter than an iteration
         )
     ),
 ]
