@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from stratvars import lease, outage
 from stratvars.errors import UnreachableError
@@ -18,6 +19,7 @@ from stratvars.store.base import Store
 _log = logging.getLogger("stratvars")
 
 Work = list[tuple[Lane, Revision]]
+_Item = TypeVar("_Item")
 
 
 class Sender:
@@ -44,8 +46,7 @@ class Sender:
 
     def renew(self, lanes: Sequence[Lane]) -> None:
         """Renew the leases of lanes that have nothing to save: a save renews too."""
-        for table in dict.fromkeys(lane.claim.table for lane in lanes):
-            group = [lane for lane in lanes if lane.claim.table == table]
+        for group in _by_table(lanes, lambda lane: lane.claim):
             since = lease.now()
             try:
                 answers = self._store.renew([lane.claim for lane in group])
@@ -74,8 +75,7 @@ class Sender:
         # One in trouble goes alone: what hinders it must not hinder the others.
         alone = [[item] for item in work if item[0].trouble_since is not None]
         together = [item for item in work if item[0].trouble_since is None]
-        tables = dict.fromkeys(revision.claim.table for _, revision in together)
-        groups = [[item for item in together if item[1].claim.table == table] for table in tables]
+        groups = _by_table(together, lambda item: item[1].claim)
         ended: list[outage.Ended] = []
         while groups or alone:
             group = groups.pop(0) if groups else alone.pop(0)
@@ -134,3 +134,10 @@ class Sender:
         with self._guard:
             fresh = [lane for lane in lanes if outage.begin(lane)]
         outage.report_begin(fresh, error)
+
+
+def _by_table(items: Iterable[_Item], claim_of: Callable[[_Item], Claim]) -> list[list[_Item]]:
+    groups: dict[str, list[_Item]] = {}
+    for item in items:
+        groups.setdefault(claim_of(item).table, []).append(item)
+    return list(groups.values())

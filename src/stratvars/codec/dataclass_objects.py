@@ -16,11 +16,10 @@ from types import MemberDescriptorType
 from typing import Any, Generic
 
 from stratvars.codec import names
-from stratvars.codec.converted import Converter
+from stratvars.codec.fielded import add_fielded
 from stratvars.codec.paths import Refusal, TooDeep, quoted
-from stratvars.codec.reading import expect, expect_pair, read, read_fields
-from stratvars.codec.registry import ENCODERS, add_tag, add_type
-from stratvars.codec.tree import show_call
+from stratvars.codec.reading import read
+from stratvars.codec.registry import ENCODERS, add_type
 from stratvars.errors import UsageError
 
 _OWN_SLOTS = frozenset({"__dict__", "__weakref__"})
@@ -144,19 +143,4 @@ def _other_slots(cls: type) -> str | None:
     return None
 
 
-def _decode(payload: Any, room: int) -> Any:
-    name, stored = expect_pair(payload)
-    shape = names.shape_of(expect(name, str))
-    if isinstance(shape, Converter):
-        return shape.make(read_fields(expect(stored, dict), room))
-    if not isinstance(shape, _Schema):
-        raise names.changed(name, "a dataclass")
-    return shape.decode(expect(stored, dict), room)
-
-
-def _show(payload: Any, room: int) -> str:
-    name, stored = expect_pair(payload)
-    return show_call(name, expect(stored, dict), room)
-
-
-add_tag("$dataclass", _decode, _show)
+add_fielded("$dataclass", _Schema, "a dataclass")
