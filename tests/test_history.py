@@ -18,7 +18,8 @@ from stratvars import lane as lanes
 from stratvars.errors import UndecodableError
 from stratvars.history import Difference, differences, fold
 from stratvars.lane import Lane, Offer
-from stratvars.revision import Claim, Kept, Landmark, Reason, Saved, State, split_texts
+from stratvars.outcome import Saved
+from stratvars.revision import Claim, Kept, Landmark, Reason, State, split_texts
 from stratvars.settings import resolve
 from stratvars.store.base import Records, Store
 from stratvars.store.memory import MemoryStore

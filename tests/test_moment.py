@@ -15,7 +15,8 @@ from postgres.stores import store_at
 from stratvars import moment
 from stratvars.errors import UsageError
 from stratvars.moment import find, parse, past, walk
-from stratvars.revision import Claim, Entry, Landmark, Reason, Saved
+from stratvars.outcome import Saved
+from stratvars.revision import Claim, Entry, Landmark, Reason
 from stratvars.settings import resolve
 from stratvars.store.base import Records, Store
 from stratvars.store.memory import MemoryStore

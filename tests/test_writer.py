@@ -16,7 +16,8 @@ from postgres.waiting import eventually
 from stratvars import open_archive
 from stratvars.errors import RefusedError, UnavailableError, UnreachableError
 from stratvars.lane import Lane, Offer
-from stratvars.revision import Claim, Holder, Outcome, Reason, Revision, State
+from stratvars.outcome import Outcome
+from stratvars.revision import Claim, Holder, Reason, Revision, State
 from stratvars.store.memory import MemoryStore
 from stratvars.writer import Writer
 

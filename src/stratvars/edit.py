@@ -27,10 +27,11 @@ from stratvars.errors import (
 )
 from stratvars.history import Difference, Past, differences, fold
 from stratvars.moment import When
+from stratvars.outcome import Fenced, Saved
 from stratvars.owner import Life, Owner, look
 from stratvars.ownership import Entrance, Terms
 from stratvars.restore import Asking
-from stratvars.revision import LEASE, Claim, Fenced, Reason, Revision, Saved, Stored, split_texts
+from stratvars.revision import LEASE, Claim, Reason, Revision, Stored, split_texts
 from stratvars.store.base import Store
 from stratvars.store.opening import open_records, open_store
 

@@ -13,7 +13,8 @@ from typing import TypeVar
 from stratvars import lease, outage
 from stratvars.errors import UnreachableError
 from stratvars.lane import Lane
-from stratvars.revision import Claim, Fenced, Outcome, Renewal, Revision, Saved
+from stratvars.outcome import Fenced, Outcome, Renewal, Saved
+from stratvars.revision import Claim, Revision
 from stratvars.store.base import Store
 
 _log = logging.getLogger("stratvars")

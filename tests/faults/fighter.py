@@ -24,7 +24,8 @@ from typing import Any
 
 from stratvars import Backup
 from stratvars.errors import FencedError, NotSavedError, OwnedError, UnavailableError
-from stratvars.revision import Claim, Outcome, Renewal, Revision
+from stratvars.outcome import Outcome, Renewal
+from stratvars.revision import Claim, Revision
 from stratvars.store import verdict
 from stratvars.store.postgres import statements
 from stratvars.store.postgres import store as postgres_store

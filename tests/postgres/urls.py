@@ -10,7 +10,7 @@ import pytest
 
 from postgres.stores import acquired, nth, rows, said, store_at
 from stratvars.errors import RefusedError, UnavailableError
-from stratvars.revision import Saved
+from stratvars.outcome import Saved
 from stratvars.settings import resolve
 from stratvars.store.postgres.records import PostgresRecords
 from stratvars.testing import TABLE

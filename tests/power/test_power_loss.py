@@ -22,7 +22,8 @@ from afterwards import BOT, Afterwards
 from platter import Cut, FolderSynced, Made, Removed, Step, Synced
 from recorder import Recording, recorded
 
-from stratvars.revision import Claim, Saved
+from stratvars.outcome import Saved
+from stratvars.revision import Claim
 from stratvars.store.sqlite.store import SqliteStore
 from stratvars.testing import TABLE, revision_of
 

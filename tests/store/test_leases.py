@@ -12,7 +12,8 @@ import psycopg
 import pytest
 
 from postgres.stores import store_at
-from stratvars.revision import Claim, Renewal, Saved
+from stratvars.outcome import Renewal, Saved
+from stratvars.revision import Claim
 from stratvars.store.base import Store
 from stratvars.store.memory import MemoryStore
 from stratvars.store.postgres.store import PostgresStore

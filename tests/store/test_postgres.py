@@ -12,7 +12,8 @@ import pytest
 from postgres.stores import acquired, nth, rows, store_at, waits
 from postgres.waiting import eventually
 from stratvars.errors import RefusedError
-from stratvars.revision import Claim, Holder, Saved
+from stratvars.outcome import Saved
+from stratvars.revision import Claim, Holder
 from stratvars.settings import resolve
 from stratvars.store.base import Store
 from stratvars.store.postgres.records import PostgresRecords

@@ -11,7 +11,8 @@ import pytest
 from postgres.proxy import Proxy
 from postgres.stores import acquired, nth, rows, store_at, waits
 from postgres.waiting import eventually
-from stratvars.revision import Claim, Saved
+from stratvars.outcome import Saved
+from stratvars.revision import Claim
 from stratvars.store.postgres.store import PostgresStore
 from stratvars.testing import TABLE
 

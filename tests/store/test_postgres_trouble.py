@@ -14,7 +14,8 @@ from postgres.servers import Server
 from postgres.stores import CANARY, acquired, history, nth, rows, said, store_at, waits
 from postgres.waiting import eventually
 from stratvars.errors import RefusedError, UnavailableError, UnreachableError
-from stratvars.revision import Claim, Saved, WentBack
+from stratvars.outcome import Saved, WentBack
+from stratvars.revision import Claim
 from stratvars.store.postgres import connect
 from stratvars.store.postgres.explain import Place, explain_connect
 from stratvars.store.postgres.statements import ddl

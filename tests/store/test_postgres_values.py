@@ -16,7 +16,8 @@ from postgres.servers import Server
 from postgres.stores import CANARY, acquired, rows, store_at
 from stratvars import Backup
 from stratvars.errors import NotSavedError, RefusedError, UnavailableError, UndecodableError
-from stratvars.revision import Claim, Reason, Saved
+from stratvars.outcome import Saved
+from stratvars.revision import Claim, Reason
 from stratvars.store.postgres.statements import grants
 from stratvars.store.postgres.store import PostgresStore
 from stratvars.testing import TABLE, revision_of

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from stratvars.errors import RefusedError, UnavailableError
-from stratvars.revision import Claim, Saved, WentBack
+from stratvars.outcome import Saved, WentBack
+from stratvars.revision import Claim
 from stratvars.store.sqlite.connect import make_durable
 from stratvars.store.sqlite.lock import FileLock
 from stratvars.store.sqlite.records import SqliteRecords

@@ -12,19 +12,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from stratvars.revision import (
-    LEASE,
-    Claim,
-    Entry,
-    Fenced,
-    Holder,
-    Kept,
-    Moment,
-    Outcome,
-    Renewal,
-    Revision,
-    Stored,
-)
+from stratvars.outcome import Fenced, Outcome, Renewal
+from stratvars.revision import LEASE, Claim, Entry, Holder, Kept, Moment, Revision, Stored
 
 
 class Store(Protocol):

@@ -9,24 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from stratvars.revision import (
-    COUNTED,
-    LEASE,
-    Claim,
-    Entry,
-    Fenced,
-    Holder,
-    Kept,
-    Landmark,
-    Moment,
-    Outcome,
-    Reason,
-    Renewal,
-    Revision,
-    Saved,
-    Stored,
-    WentBack,
-)
+from stratvars.outcome import Fenced, Outcome, Renewal, Saved, WentBack
+from stratvars.revision import COUNTED, LEASE, Claim, Entry, Holder, Kept, Landmark, Moment, Reason, Revision, Stored
 from stratvars.store.verdict import Found, grant, judge, judge_renewal
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from stratvars.revision import LEASE, Claim, Fenced, Holder, Outcome, Renewal, Revision, Saved, WentBack
+from stratvars.outcome import Fenced, Outcome, Renewal, Saved, WentBack
+from stratvars.revision import LEASE, Claim, Holder, Revision
 
 
 @dataclass(frozen=True, slots=True)

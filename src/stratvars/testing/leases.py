@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from stratvars.revision import Claim, Fenced, Holder, Reason, Renewal, Saved
+from stratvars.outcome import Fenced, Renewal, Saved
+from stratvars.revision import Claim, Holder, Reason
 from stratvars.store.base import Store
 from stratvars.testing.samples import TABLE, revision_of
 

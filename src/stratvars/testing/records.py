@@ -11,13 +11,8 @@ from typing import Any
 
 import pytest
 
-from stratvars.revision import (
-    Holder,
-    Landmark,
-    Moment,
-    Reason,
-    Saved,
-)
+from stratvars.outcome import Saved
+from stratvars.revision import Holder, Landmark, Moment, Reason
 from stratvars.store.base import Records, Store
 from stratvars.testing.samples import TABLE, acquired, revision_of
 

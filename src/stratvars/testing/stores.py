@@ -10,15 +10,8 @@ from typing import ClassVar
 
 import pytest
 
-from stratvars.revision import (
-    Claim,
-    Fenced,
-    Holder,
-    Reason,
-    Saved,
-    State,
-    WentBack,
-)
+from stratvars.outcome import Fenced, Saved, WentBack
+from stratvars.revision import Claim, Holder, Reason, State
 from stratvars.store.base import Store
 from stratvars.testing.samples import TABLE, acquired, loaded, revision_of
 

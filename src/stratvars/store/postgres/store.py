@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from stratvars.database import Database
 from stratvars.errors import UnavailableError
-from stratvars.revision import LEASE, Claim, Fenced, Holder, Outcome, Renewal, Revision, Saved, Stored
+from stratvars.outcome import Fenced, Outcome, Renewal, Saved
+from stratvars.revision import LEASE, Claim, Holder, Revision, Stored
 from stratvars.store.postgres import rows, schema
 from stratvars.store.postgres.connect import WatchedConnection
 from stratvars.store.postgres.explain import MissingTableError

@@ -10,7 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from stratvars.errors import RefusedError, UnavailableError
-from stratvars.revision import LEASE, Claim, Fenced, Holder, Outcome, Renewal, Revision, Saved, Stored
+from stratvars.outcome import Fenced, Outcome, Renewal, Saved
+from stratvars.revision import LEASE, Claim, Holder, Revision, Stored
 from stratvars.store import sqlfiles
 from stratvars.store.sqlite import rows
 from stratvars.store.sqlite.connect import explain, open_writer
