@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stratvars.edits import Change, Edit, Fate, Resolution
 from stratvars.lane import Lane, Offer
-from stratvars.revision import Claim, Reason, Revision, State, split_texts
+from stratvars.revision import Claim, Holder, Reason, Revision, State, split_texts
 
 CLAIM = Claim("vars_backup", "bot", "start-1", "me", 1, 0)
 
@@ -177,3 +179,31 @@ def test_reading_back_is_bounded_by_snapshots() -> None:
         longest = max(longest, since)
         lane.settle()
     assert 100 < longest <= 500
+
+
+def test_an_edit_that_the_store_brings_again_and_again_is_given_once() -> None:
+    lane = a_lane({"x": "1"})
+    edit = Edit(Change({"x": "5"}), 1, "kim", number=3)
+    resolved = replace(offer({"x": "5"}), resolves=(Resolution(3, Fate.APPLIED),))
+    assert [lane.deliver([edit]) for _ in range(2)] == [True, False]
+    assert lane.edits == (edit,)
+    lane.offer(resolved, lane.edits)
+    assert lane.deliver([edit]) is False, "on its way, and in the store still open"
+    assert lane.edits == ()
+
+
+def test_what_an_offer_resolves_outlives_the_offer() -> None:
+    lane = a_lane({"x": "1"})
+    for number in (1, 2, 3):
+        lane.offer(replace(offer({"x": str(number)}), resolves=(Resolution(number, Fate.APPLIED),), final=True))
+    first = sent(lane)
+    assert [one.number for one in first.resolves] == [1, 2, 3]
+    lane.offer(offer({"x": "9"}))
+    lane.start_over(replace(CLAIM, epoch=2, revision=7))
+    again = sent(lane)
+    assert ([one.number for one in again.resolves], again.variables) == ([1, 2, 3], '{"x":9}')
+    lane.holder = Holder(3, "another")
+    lane.offer(offer({"x": "10"}))
+    refused = lane.fenced()
+    assert refused is not None
+    assert refused.resolves == ()

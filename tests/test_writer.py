@@ -18,6 +18,7 @@ from stratvars.errors import RefusedError, UnavailableError, UnreachableError
 from stratvars.lane import Lane, Offer
 from stratvars.outcome import Outcome
 from stratvars.revision import Claim, Holder, Reason, Revision, State
+from stratvars.store.base import PATIENCE
 from stratvars.store.memory import MemoryStore
 from stratvars.writer import Writer
 
@@ -62,13 +63,13 @@ class Choosy(MemoryStore):
         self.refused: dict[str, UnavailableError] = {}
         self.tries: list[tuple[str, ...]] = []
 
-    def save(self, batch: Sequence[Revision]) -> list[Outcome]:
+    def save(self, batch: Sequence[Revision], *, patience: float = PATIENCE) -> list[Outcome]:
         names = tuple(revision.claim.strategy for revision in batch)
         self.tries.append(names)
         for name in names:
             if name in self.refused:
                 raise self.refused[name]
-        return super().save(batch)
+        return super().save(batch, patience=patience)
 
 
 def lanes_on(writer: Writer, store: MemoryStore, *names: str) -> list[Lane]:

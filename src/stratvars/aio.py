@@ -33,6 +33,10 @@ class Bell:
         with suppress(RuntimeError):  # the loop is closed: nobody waits there
             self._loop.call_soon_threadsafe(self._event.set)
 
+    def reset(self) -> None:
+        """What rang until now wakes nobody any more."""
+        self._event.clear()
+
     async def wait(self, timeout: float | None) -> bool:
         """Wait until it rings or ``timeout`` seconds are over; whether it rang."""
         with suppress(TimeoutError):

@@ -23,6 +23,7 @@ from typing import Self
 
 from stratvars import names, opened, schedule, settings
 from stratvars.database import Scheme
+from stratvars.editing import Changes
 from stratvars.errors import FencedError, ForkedError, StratvarsError, UsageError
 from stratvars.ownership import Terms
 from stratvars.revision import Reason
@@ -123,6 +124,7 @@ class Backup:
             ForkedError: this process was forked by the one that opened it.
         """
         session = self._use()
+        self._edit_outside(session)
         session.wait(session.leave(Reason.MANUAL, complete=not self._inside, patience=timeout), timeout)
 
     async def asave(self, timeout: float = DEADLINE) -> None:
@@ -131,6 +133,7 @@ class Backup:
         Cancelled, it stops waiting; the state goes its way into the database all the same. Raises as ``save``.
         """
         session = self._use()
+        self._edit_outside(session)
         await session.await_(session.leave(Reason.MANUAL, complete=not self._inside, patience=timeout), timeout)
 
     def keep(self, reason: Reason, *, complete: bool) -> None:
@@ -171,6 +174,18 @@ class Backup:
     def when_fenced(self, wake: Callable[[], object]) -> None:
         """Have ``wake`` called, in another thread, as soon as it is known that another process took over."""
         self._use().when_fenced(wake)
+
+    def when_edited(self, wake: Callable[[], object]) -> None:
+        """Have ``wake`` called, in another thread, when somebody asks for an edit; see ``apply_edits``."""
+        self._use().when_edited(wake)
+
+    def apply_edits(self) -> Changes:
+        """Give the variables what somebody asked for from outside; the values before and after, by name.
+
+        Turns of ``every``, strategies and ``save`` do that by themselves, between two iterations. None stands for a
+        variable that is not set. The revision with it is written at once, and not waited for.
+        """
+        return self._use().apply_edits(complete=not self._inside)
 
     def every(self, sleeptime: str | float) -> Turns:
         """Turns of a loop, for ``for`` and ``async for``: each is kept when it ends, and the next begins on time.
@@ -286,6 +301,10 @@ class Backup:
             opened.forget(self)
             raise
         return self
+
+    def _edit_outside(self, session: Session) -> None:
+        if not self._inside:
+            session.apply_edits(complete=True)
 
     def _use(self) -> Session:
         if self._session is None:

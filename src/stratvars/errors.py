@@ -9,6 +9,7 @@
     ├── ForkedError                1   a forked child used the backup of its parent
     ├── UnavailableError           3   the database cannot be used right now; asking again may help
     │   ├── UnreachableError       3   nobody answers there: not one strategy can be saved
+    │   ├── LockedError            3   somebody holds the strategy's row, or a table
     │   └── RefusedError           3   it refuses for good: no rights, no such folder, not a database
     ├── RestoreError               3   there is a state that cannot be restored; nothing was written
     │   ├── UndecodableError       3   the stored text is not what this library wrote
@@ -69,6 +70,10 @@ class UnavailableError(StratvarsError):
 
 class UnreachableError(UnavailableError):
     """The database does not answer, or has no room for one more client: it is so for every strategy kept there."""
+
+
+class LockedError(UnavailableError):
+    """Somebody else holds the strategy's row, or a table, locked. Others may be saved meanwhile."""
 
 
 class RefusedError(UnavailableError):

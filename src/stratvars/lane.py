@@ -10,12 +10,15 @@ A lane is not thread-safe; the writer's lock guards it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from stratvars.edits import Edit, Resolution, change_between
 from stratvars.lease import Lease, now
-from stratvars.revision import Claim, Holder, Reason, Revision, State, join_texts
+from stratvars.revision import Claim, Holder, Reason, Revision, State, digest_of, join_texts, split_texts
 
+ANOTHER_HAND = "another hand"
+"""Who changed a row without this library."""
 _DELTAS_PER_SNAPSHOT = 500
 _BYTES_PER_SNAPSHOT = 4096
 
@@ -30,6 +33,7 @@ class Offer:
         complete: taken between two iterations.
         final: written even when nothing changed.
         text: the whole state as it stood in a row that somebody else wrote, to be kept byte for byte.
+        resolves: the edits that it applies or refuses.
     """
 
     state: State
@@ -37,6 +41,7 @@ class Offer:
     complete: bool
     final: bool = False
     text: str | None = field(default=None, repr=False)
+    resolves: tuple[Resolution, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +61,36 @@ class Lane:
         restored: what the store holds at the start.
         format_version: of the texts, for the store.
         since: when the claim was asked for, by the clock of all leases; now, where it is not said.
+        read: what a text that somebody else wrote holds; raises ``RestoreError`` where it cannot be restored.
     """
 
-    def __init__(self, claim: Claim, restored: State, format_version: int, since: float | None = None) -> None:
+    def __init__(
+        self,
+        claim: Claim,
+        restored: State,
+        format_version: int,
+        since: float | None = None,
+        read: Callable[[str], State] = lambda text: State(split_texts(text)),
+    ) -> None:
         self.claim = claim
         self.lease = Lease(claim.lease, now() if since is None else since)
         self.holder: Holder | None = None
         """Who took the strategy over; None as long as nobody did."""
+        self.failing_since: float | None = None
+        """When the saves began to fail, by the monotonic clock; kept by ``outage.py``, as the three below."""
         self.trouble_since: float | None = None
-        """When the saves began to fail, by the monotonic clock; kept by ``outage.py``, as the two below."""
+        """The same, once that is more than somebody's short lock."""
         self.retry_at = 0.0
         """Not to be sent before, by the monotonic clock."""
         self.pause = 0.0
         """Seconds between the last two tries."""
         self.done = 0
         """The highest ticket whose state, or a newer one, is durable."""
+        self.read = read
+        self.on_edit: Callable[[], object] = lambda: None
+        """Called in the writer's thread when the variables are to be edited; must not raise, and not wait."""
+        self._edits: list[Edit] = []
+        self._known_edits: set[str] = set()
         self._format = format_version
         self._kept = Offer(restored, Reason.ITERATION, complete=True)
         self._number = claim.revision
@@ -97,10 +117,27 @@ class Lane:
         """Whether there is something to send."""
         return self.holder is None and (self._in_flight is not None or self._waiting is not None)
 
-    def offer(self, offer: Offer) -> int:
-        """Take the newest state; the ticket tells when it is durable (``done``), which may be at once."""
-        if self._waiting is not None and self._waiting.final:
-            offer = replace(offer, final=True)
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """What the variables are to be given now, in this order; see ``offer``. Any thread may look."""
+        return tuple(self._edits)
+
+    def deliver(self, edits: Sequence[Edit]) -> bool:
+        """Take what the store brings back, again and again; true when there is something new."""
+        fresh = [edit for edit in edits if edit.token not in self._known_edits]
+        self._edits += fresh
+        self._known_edits.update(edit.token for edit in fresh)
+        return bool(fresh)
+
+    def offer(self, offer: Offer, given: Sequence[Edit] = ()) -> int:
+        """Take the newest state; the ticket tells when it is durable (``done``), which may be at once.
+
+        ``given`` are the edits that the variables have been given, from this state on.
+        """
+        self._edits = [edit for edit in self._edits if edit not in given]
+        waiting = self._waiting
+        if waiting is not None:
+            offer = replace(offer, final=offer.final or waiting.final, resolves=waiting.resolves + offer.resolves)
         self._waiting = offer
         self._tickets += 1
         self._drop_no_news()
@@ -112,14 +149,39 @@ class Lane:
         self._sent += 1
         self._in_flight = _InFlight(self._make(offer), offer, self._tickets, now())
 
+    def take_foreign(self, state: State, text: str) -> None:
+        """Somebody changed the row while the strategy runs, and the revision in flight was refused for that.
+
+        What is in the row goes into the history as it is. What was changed there is laid over every state until the
+        variables have been given it.
+        """
+        flight = self._in_flight
+        if flight is None:
+            raise AssertionError("nothing is in flight")
+        if flight.offer.text is None:
+            base, self._waiting = self._kept.state, self._newest()
+        else:
+            base = flight.offer.state  # changed once more before that was kept
+        self._edits.append(Edit(change_between(base.texts, state.texts), self._format, ANOTHER_HAND))
+        offer = Offer(state, Reason.EXTERNAL, complete=False, final=True, text=text)
+        self._sent += 1
+        self._in_flight = _InFlight(self._make(offer), offer, self.done, now())
+
+    def write_over(self, text: str) -> None:
+        """What somebody put into the row cannot be restored: the revision in flight may replace it."""
+        if self._in_flight is not None:
+            revision = replace(self._in_flight.revision, over=digest_of(text))
+            self._in_flight = replace(self._in_flight, revision=revision)
+
     def next(self) -> Revision | None:
         """The revision to send now: the one in flight again, or a new one; None when nothing is to be written."""
         if self._in_flight is not None:
             return self._in_flight.revision
         self._drop_no_news()
-        offer, self._waiting = self._waiting, None
-        if offer is None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is None:
             return None
+        offer = self._laid_over(waiting)
         self._sent += 1
         revision = self._make(offer)
         self._in_flight = _InFlight(revision, offer, self._tickets, now())
@@ -136,27 +198,50 @@ class Lane:
 
     def fenced(self) -> Revision | None:
         """What is lost to the start that took over, for the history; None when that is nothing, or nobody did."""
-        newest = self._waiting or (self._in_flight.offer if self._in_flight is not None else None)
+        newest = self._newest()
         if self.holder is None or newest is None or _same(self._kept.state.texts, newest.state.texts):
             return None
         self._sent += 1
         self._snapshot_due = True
-        return self._make(replace(newest, reason=Reason.FENCED, complete=False))
+        return self._make(replace(newest, reason=Reason.FENCED, complete=False, resolves=()))
 
     def start_over(self, claim: Claim) -> None:
         """The store went back and the strategy was acquired again: write everything under a new number."""
-        flight, self._in_flight = self._in_flight, None
-        newest = self._waiting or (flight.offer if flight is not None else self._kept)
+        newest = self._newest() or self._kept
+        self._in_flight = None
         self.claim = claim
         self._number = claim.revision
         self._sent = max(self._sent, claim.revision)
         self._snapshot_due = True
         self._waiting = replace(newest, final=True)
 
+    def _newest(self) -> Offer | None:
+        """What is not durable yet; what a revision in flight was to resolve is still to be resolved."""
+        flight = None if self._in_flight is None else self._in_flight.offer
+        if self._waiting is None or flight is None:
+            return self._waiting or flight
+        return replace(self._waiting, resolves=flight.resolves + self._waiting.resolves)
+
+    def _laid_over(self, offer: Offer) -> Offer:
+        """An offer of variables that do not have what somebody changed in the row, as it is after that change."""
+        changes = [edit.change for edit in self._edits if edit.number == 0]
+        if not changes:
+            return offer
+        state = offer.state
+        for change in changes:
+            held_back = {name: why for name, why in state.held_back.items() if name not in change.texts}
+            state = State(change.on(state.texts), held_back)
+        return replace(offer, state=state)
+
     def _drop_no_news(self) -> None:
         """A state that the store has already is durable. What is in flight may change that, so it is waited for."""
         offer = self._waiting
-        if self._in_flight is None and offer is not None and not offer.final and not self._is_news(offer):
+        if (
+            self._in_flight is None
+            and offer is not None
+            and not offer.final
+            and not self._is_news(self._laid_over(offer))
+        ):
             self._waiting = None
             self.done = self._tickets
 
@@ -188,6 +273,7 @@ class Lane:
             held_back=json.dumps(dict(offer.state.held_back), ensure_ascii=False),
             snapshot=snapshot,
             format=self._format,
+            resolves=offer.resolves,
         )
 
     def _count(self, revision: Revision) -> None:

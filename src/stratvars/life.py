@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from stratvars import schedule
 from stratvars.backup import Backup
+from stratvars.editing import Changes
 from stratvars.errors import FencedError, StratvarsError, UsageError
 from stratvars.grace import STOP_TIMEOUT, saved_while_it_hangs
 from stratvars.revision import Reason
@@ -57,6 +58,9 @@ class Hooks(Protocol):
 
     def on_bot_crash(self, error: BaseException) -> object:
         """An error was raised; True means: go on with the next iteration."""
+
+    def on_vars_edited(self, changes: Changes) -> Turn:
+        """Somebody changed variables from outside, between two iterations."""
 
     def on_fenced(self) -> Turn:
         """Another process took the strategy over: neither trade nor write."""
@@ -105,6 +109,7 @@ class Life:
         then = f", then {schedule.describe(self._interval)}" if self._interval else ""
         self.backup.open(f"first iteration now{then}")
         self.backup.when_fenced(self._stop.request)
+        self.backup.when_edited(self._stop.nudge)
 
     def live(self, limit: AbstractContextManager[object]) -> None:
         """Run the iterations and the ending.
@@ -181,6 +186,7 @@ class Life:
         while not self._stop.requested:
             if done == self._max_iterations:
                 return _End.DONE
+            self._take_edits()
             if not self.backup.may_begin():
                 self._stop.wait(LOOK)
                 continue
@@ -189,8 +195,18 @@ class Life:
             done += 1
             if done != self._max_iterations:
                 now = time.monotonic()
-                self._stop.wait(schedule.next_tick(first, self._interval, now) - now)
+                self._rest(schedule.next_tick(first, self._interval, now))
         return _End.STOPPED
+
+    def _rest(self, end: float) -> None:
+        """Wait for the next iteration; an edit that comes meanwhile is made at once."""
+        while (left := end - time.monotonic()) > 0 and not self._stop.wait(left):
+            self._take_edits()
+
+    def _take_edits(self) -> None:
+        changes = self.backup.apply_edits()
+        if changes and self._guarded(lambda: self._hooks.on_vars_edited(changes)):
+            self.backup.keep(Reason.EDIT, complete=True)
 
     def _guarded(self, hook: Callable[[], Turn]) -> bool:
         """Call a hook that may change the state half-way; True when it came to its end."""

@@ -28,19 +28,27 @@ class Ended:
     since: float
 
 
-def begin(lane: Lane) -> bool:
-    """A save of the lane failed: put the next try off. True when its trouble is new. Under the writer's lock."""
+def begin(lane: Lane, grace: float = 0.0) -> bool:
+    """A save of the lane failed: put the next try off. True when that is news. Under the writer's lock.
+
+    Args:
+        lane: whose.
+        grace: seconds for which it may fail before that is trouble.
+    """
     now = time.monotonic()
-    is_new = lane.trouble_since is None
-    lane.pause = _FIRST_PAUSE if is_new else min(lane.pause * 2, _LONGEST_PAUSE)
-    lane.trouble_since = now if is_new else lane.trouble_since
+    is_first = lane.failing_since is None
+    lane.pause = _FIRST_PAUSE if is_first else min(lane.pause * 2, _LONGEST_PAUSE)
     lane.retry_at = now + lane.pause
-    return is_new
+    lane.failing_since = now if lane.failing_since is None else lane.failing_since
+    if lane.trouble_since is not None or now - lane.failing_since < grace:
+        return False
+    lane.trouble_since = lane.failing_since
+    return True
 
 
 def end(lane: Lane) -> float | None:
     """A save of the lane succeeded; since when it was in trouble, None when it was not. Under the writer's lock."""
-    since, lane.trouble_since = lane.trouble_since, None
+    since, lane.trouble_since, lane.failing_since = lane.trouble_since, None, None
     lane.retry_at = 0.0
     return since
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import dataclass, field
 
+from stratvars.edits import Edit
 from stratvars.revision import Holder
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """The revision is durable; also the answer when it was sent again."""
+    """The revision is durable; also the answer when it was sent again.
+
+    Attributes:
+        number: of the revision.
+        was_missing: somebody had removed the row of the current state; it is there again.
+        edits: every one that waits for the strategy, in the order in which they were asked for; also those that were
+            in an earlier answer.
+    """
 
     number: int
+    was_missing: bool = False
+    edits: tuple[Edit, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +39,29 @@ class WentBack:
     revision: int
 
 
-Outcome = Saved | Fenced | WentBack
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """The current state is not what the last save left there: somebody wrote ``variables`` into the row.
+
+    Nothing was written; a revision with this very text is taken.
+    """
+
+    variables: str = field(repr=False)
 
 
-class Renewal(Enum):
-    """The answer to a renewal that found no other start."""
+Outcome = Saved | Fenced | WentBack | Foreign
 
-    RENEWED = "renewed"
-    LEFT = "left"
-    """The row is locked by somebody, or gone: the lease runs on as it was. A save tells what it is."""
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """The lease begins anew. ``edits``: as in ``Saved``."""
+
+    edits: tuple[Edit, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Somebody has the row locked: the lease runs on as it was."""
+
+
+Renewal = Renewed | Left | Fenced | WentBack

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from stratvars import codec, lease
 from stratvars.crashes import IN_A_ROW, about_crashes
 from stratvars.database import Database
+from stratvars.edits import Edit
 from stratvars.errors import (
     LostRowError,
     NewerFormatError,
@@ -25,8 +26,9 @@ from stratvars.errors import (
     RefusedError,
     UnavailableError,
 )
+from stratvars.outcome import Renewed
 from stratvars.ownership import Entrance, Terms
-from stratvars.revision import Claim, State, Stored, split_texts
+from stratvars.revision import Claim, Held, State, Stored, split_texts
 from stratvars.schedule import age
 from stratvars.store.base import Store
 
@@ -49,6 +51,7 @@ class Restored:
         neighbours: the other names saved in the table, looked up at a first start only.
         since: when the claim was asked for, by the clock of all leases.
         notes: what there is to say of the database.
+        edits: that somebody asked for while it did not run.
     """
 
     claim: Claim
@@ -58,6 +61,7 @@ class Restored:
     neighbours: tuple[str, ...] = ()
     since: float = field(default_factory=lease.now)
     notes: tuple[str, ...] = ()
+    edits: tuple[Edit, ...] = ()
 
 
 def restore(
@@ -91,7 +95,8 @@ def restore(
     claim = held.claim
     try:
         found = asking.until_answered(lambda: _read(store, claim, resume=resume))
-        return replace(found, since=held.since, notes=tuple(asking.until_answered(store.notes)))
+        edits = asking.until_answered(lambda: _edits(store, claim))
+        return replace(found, since=held.since, notes=tuple(asking.until_answered(store.notes)), edits=edits)
     except BaseException:
         with suppress(UnavailableError):  # what is to be seen is why the state could not be read
             store.release(claim)
@@ -121,6 +126,14 @@ def _read(store: Store, claim: Claim, *, resume: bool) -> Restored:
     state = State(_texts(stored), stored.held_back)
     values = {name: codec.decode(text, name) for name, text in state.texts.items()}
     return Restored(claim, state, values, stored)
+
+
+def _edits(store: Store, claim: Claim) -> tuple[Edit, ...]:
+    """What somebody asked for while the strategy did not run, or did not live to have it."""
+    if claim.open_edits == 0:
+        return ()
+    [answer] = store.renew([Held(claim, claim.revision)])
+    return answer.edits if isinstance(answer, Renewed) else ()  # otherwise with the first save
 
 
 def _texts(stored: Stored) -> dict[str, str]:

@@ -17,6 +17,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from stratvars.edits import Resolution
 from stratvars.errors import UndecodableError
 
 
@@ -109,6 +110,7 @@ class Claim:
         epoch: counts the starts; the store refuses a save from a lower one.
         revision: the highest number the store knew when the claim was made.
         lease: seconds for which it holds without a save or a renewal.
+        open_edits: how many edits were waiting when the claim was made.
     """
 
     table: str
@@ -118,6 +120,20 @@ class Claim:
     epoch: int
     revision: int
     lease: float = LEASE
+    open_edits: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A claim whose lease is to be renewed.
+
+    Attributes:
+        claim: which.
+        acknowledged: the number of its last durable revision; a store that knows a lower one went back.
+    """
+
+    claim: Claim
+    acknowledged: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +152,8 @@ class Revision:
         held_back: names with reasons, as a JSON object.
         snapshot: ``changed`` alone is the state; nothing before it is needed to read it back.
         format: the version of the text format, from the codec.
+        over: the digest of what somebody else left in the row, where it may be replaced.
+        resolves: the edits that it applies or refuses; resolved in the same commit.
     """
 
     claim: Claim
@@ -149,6 +167,8 @@ class Revision:
     held_back: str
     snapshot: bool
     format: int
+    over: str = ""
+    resolves: tuple[Resolution, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -263,4 +283,19 @@ def split_texts(variables: str) -> dict[str, str]:
         members = msgspec.json.decode(variables, type=dict[str, msgspec.Raw])
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise UndecodableError("", f"the stored variables are not one JSON object: {error}") from error
-    return {name: bytes(raw).decode() for name, raw in members.items()}
+    texts = {name: bytes(raw).decode() for name, raw in members.items()}
+    # It is as short as can be: only the text of another hand is longer, and one that names a variable twice is.
+    if len(join_texts(texts)) < len(variables):
+        _check_names(variables)
+    return texts
+
+
+def _check_names(variables: str) -> None:
+    found: list[list[tuple[str, object]]] = []
+    try:
+        json.loads(variables, object_pairs_hook=found.append)
+    except RecursionError:
+        raise UndecodableError("", "the stored variables are nested too deeply") from None
+    names = [name for name, _ in found[-1]]  # the outermost object ends last
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        raise UndecodableError(name, "the stored variables name it twice; remove one of them")

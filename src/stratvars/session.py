@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from stratvars import codec
 from stratvars.capture import Capture
+from stratvars.editing import Changes, give, read_state
 from stratvars.errors import FencedError, NotSavedError, UnsavableError
 from stratvars.hosting import give_back_writer
 from stratvars.lane import Lane, Offer
@@ -56,10 +57,11 @@ class Session:
     def __init__(self, variables: Vars, writer: Writer, found: Restored, on_outage: OnOutage = OnOutage.TRADE) -> None:
         self._writer = writer
         self._claim = found.claim
-        self._lane = Lane(found.claim, found.state, codec.FORMAT, found.since)
+        self._lane = Lane(found.claim, found.state, codec.FORMAT, found.since, read_state)
         self._on_outage = on_outage
         self._late_since: float | None = None
         self._capture = Capture(variables, found.state.texts)
+        self._variables = variables
         self._lock = lock_of(variables)
         self._held_back: set[str] = set()
         self._process = os.getpid()
@@ -70,7 +72,9 @@ class Session:
         lay_over(variables, found.values)
         if found.stored is not None and found.stored.foreign:
             self._adopt(found.state, found.stored)
+        self._lane.deliver(found.edits)
         writer.attach(self._lane)
+        self.apply_edits(complete=True)
 
     def _adopt(self, state: State, stored: Stored) -> None:
         """Somebody else wrote the row: it is the truth, and goes into the history as it was found."""
@@ -110,6 +114,28 @@ class Session:
     def when_fenced(self, wake: Callable[[], object]) -> None:
         """See ``Backup.when_fenced``."""
         self._writer.watch(self._lane, sys.maxsize, wake)
+
+    def when_edited(self, wake: Callable[[], object]) -> None:
+        """See ``Backup.when_edited``."""
+        self._lane.on_edit = wake
+
+    def apply_edits(self, *, complete: bool) -> Changes:
+        """Give the variables what somebody asked for, and leave that with the writer; what has changed."""
+        if not self._lane.edits:
+            return {}
+        try:
+            with self._held(DEADLINE):
+                edits = self._lane.edits
+                changes, resolves = give(self._variables, self._claim.strategy, edits)
+                state = self._capture.take()
+                self._tell_held_back(state)
+                final = bool(resolves)
+                offer = Offer(state, Reason.EDIT, complete=complete, final=final, resolves=resolves)
+                self._writer.offer(self._lane, offer, edits)
+        except NotSavedError as error:
+            _log.warning("%s", error)
+            return {}
+        return changes
 
     @property
     def is_mine(self) -> bool:

@@ -37,6 +37,7 @@ class Stop:
         self._wake = wake
         self._signum: int | None = None
         self._requested = False
+        self._nudged = False
         self._followers: list[Stop] = []
         # Not an Event: a handler that runs while its own thread is inside Event.wait() may find the Event's lock
         # taken by that very thread, and Event.set() would hang. SimpleQueue.put() is reentrant.
@@ -63,6 +64,11 @@ class Stop:
         for follower in self._followers:
             follower.request(signum)
 
+    def nudge(self) -> None:
+        """End the wait of the one who waits, or the next one, without a request. From any thread."""
+        self._nudged = True
+        self._wakeups.put(None)
+
     def follower(self) -> Stop:
         """A stop that is requested with this one, and can be requested without it."""
         follower = Stop()
@@ -74,12 +80,14 @@ class Stop:
     def wait(self, timeout: float | None) -> bool:
         """Wait until a stop is requested or ``timeout`` seconds are over; whether a stop is requested.
 
-        A request made before the call is seen. None waits without end, a negative timeout not at all.
+        A request made before the call is seen. None waits without end, a negative timeout not at all. A nudge ends
+        the wait as well.
         """
         end = math.inf if timeout is None else time.monotonic() + timeout
         while not self._requested:
             left = end - time.monotonic()
-            if left <= 0:
+            if left <= 0 or self._nudged:
+                self._nudged = False
                 return False
             self._wait_slice(min(left, _LONGEST_SLICE if _in_main_thread() else _LONGEST_WAIT))
         return True
@@ -91,7 +99,8 @@ class Stop:
             self._wakeups.get(timeout=seconds)
         except queue.Empty:
             return
-        self._wakeups.put(None)  # for the other waiters
+        if self._requested:
+            self._wakeups.put(None)  # for the other waiters
 
 
 class _Termination:

@@ -116,6 +116,13 @@ class Strategy:
     def on_bot_crash(self, error: BaseException) -> object:
         """Hook: ``error`` was raised. Return True to go on with the next iteration; else the strategy ends."""
 
+    def on_vars_edited(self, changes: Mapping[str, tuple[Any, Any]]) -> Turn:
+        """Hook: somebody changed variables from outside (``stratvars set``), between two iterations.
+
+        ``changes`` holds the values before and after, by name; None where a variable is not set. ``self.vars`` has
+        the new ones; aliases of old ones are to be taken again.
+        """
+
     def on_fenced(self) -> Turn:
         """Hook: another process took the strategy over. Do not trade: what is held is that one's now."""
 

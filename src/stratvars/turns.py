@@ -30,6 +30,12 @@ class Kept(Protocol):
     def may_begin(self) -> bool:
         """Whether a turn may begin now; raises when another process took over."""
 
+    def apply_edits(self) -> object:
+        """Give the variables what somebody asked for."""
+
+    def when_edited(self, wake: Callable[[], object]) -> None:
+        """Somebody asked for an edit: interrupt the wait for the next turn."""
+
     def when_fenced(self, wake: Callable[[], object]) -> None:
         """Another process took over: end the wait for the next turn."""
 
@@ -56,15 +62,20 @@ class Turns:
         with on_stop() as stop, limited_by(stop, self._backup.save_as_it_stands):
             first = time.monotonic()
             self._backup.when_fenced(stop.request)
+            rest = stop.follower()  # for this loop alone: others wait for the stop too, and could take its nudge
+            self._backup.when_edited(rest.nudge)
             while not stop.requested:
+                self._backup.apply_edits()
                 if not self._backup.may_begin():
-                    stop.wait(LOOK)
+                    rest.wait(LOOK)
                     continue
                 self._backup.turn(is_inside=True)
                 yield
                 self._backup.turn(is_inside=False)
                 self._keep()
-                stop.wait(self._until_next(first))
+                end = self._next(first)
+                while (left := end - time.monotonic()) > 0 and not rest.wait(left):
+                    self._backup.apply_edits()
             self._backup.may_begin()  # raises when that is why it ended
 
     async def __aiter__(self) -> AsyncIterator[None]:
@@ -74,7 +85,9 @@ class Turns:
         with on_stop(bell.ring) as stop, limited_by(stop, self._backup.save_as_it_stands):
             first = time.monotonic()
             self._backup.when_fenced(stop.request)
+            self._backup.when_edited(bell.ring)
             while not stop.requested:
+                self._backup.apply_edits()
                 if not self._backup.may_begin():
                     await bell.wait(LOOK)
                     continue
@@ -82,9 +95,12 @@ class Turns:
                 yield
                 self._backup.turn(is_inside=False)
                 await self._akeep()
-                await bell.wait(self._until_next(first))
+                end = self._next(first)
+                while (left := end - time.monotonic()) > 0 and not stop.requested:
+                    await bell.wait(left)
+                    bell.reset()
+                    self._backup.apply_edits()
             self._backup.may_begin()  # raises when that is why it ended
 
-    def _until_next(self, first: float) -> float:
-        now = time.monotonic()
-        return schedule.next_tick(first, self._interval, now) - now
+    def _next(self, first: float) -> float:
+        return schedule.next_tick(first, self._interval, time.monotonic())

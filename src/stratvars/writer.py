@@ -15,10 +15,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
+from stratvars.edits import Edit
 from stratvars.errors import UnavailableError
 from stratvars.lane import Lane, Offer
-from stratvars.sender import Sender
-from stratvars.store.base import Store
+from stratvars.sender import LITTLE_PATIENCE, Sender
+from stratvars.store.base import PATIENCE, Store
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,10 +66,10 @@ class Writer:
         """Have the thread look now for what is due; it may have slept while the machine did."""
         self._ring()
 
-    def offer(self, lane: Lane, offer: Offer) -> int:
-        """Leave the newest state of a lane; returns at once, with the ticket to wait for."""
+    def offer(self, lane: Lane, offer: Offer, given: Sequence[Edit] = ()) -> int:
+        """Leave the newest state of a lane; returns at once, with the ticket to wait for. See ``Lane.offer``."""
         with self._guard:
-            ticket = lane.offer(offer)
+            ticket = lane.offer(offer, given)
             has_work = lane.has_work
         if has_work:
             self._ring()
@@ -175,8 +176,10 @@ class Writer:
             sent = {lane for lane, _ in work}
             idle = [lane for lane in ready if lane not in sent and lane.lease.due_in == 0]
             retired, self._retired = self._retired, []
+            is_alone = len(self._lanes) == 1
         self._wake(due)  # a lane with nothing new is done without being sent
-        self._sender.send(work)
+        # Nobody else is held up by the wait for a row that somebody has locked.
+        self._sender.send(work, PATIENCE if is_alone else LITTLE_PATIENCE)
         self._sender.renew(idle)
         for lane, over in retired:
             with suppress(UnavailableError):

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE
-from typing import Any
 
-import psycopg
 from table import ALL_STRATEGIES, ENDINGS, TAKEN_OVER, Host, Reach, Row
 
+from either import sql
 from stratvars import Backup
 from stratvars.errors import RestoreError
 
@@ -101,7 +98,6 @@ class Place:
         self._url = url
         self._folder = folder
         self._is_forked = is_forked
-        self._rows = _rows_of_postgres if url.startswith("postgresql") else _rows_of_sqlite
 
     def run(self, cases: Sequence[tuple[Row, Host]], at_once: int) -> list[Ended]:
         """Start them all, some at once, and look when all have ended."""
@@ -141,13 +137,13 @@ class Place:
     def _prepare(self, name: str) -> None:
         with Backup(name, self._url) as backup:
             backup.vars.n = 1
-        self._rows(self._url, f"UPDATE vars_backup SET variables = '{UNREADABLE}' WHERE strategy_id = '{name}'")
+        sql(self._url, f"UPDATE vars_backup SET variables = '{UNREADABLE}' WHERE strategy_id = '{name}'")
 
     def _saved(self) -> dict[str, list[str]]:
         """The reasons of each strategy's revisions, in order."""
         query = "SELECT strategy_id, reason, complete FROM vars_backup_history ORDER BY epoch, revision"
         saved: dict[str, list[str]] = {}
-        for name, reason, complete in self._rows(self._url, query):
+        for name, reason, complete in sql(self._url, query):
             saved.setdefault(name, []).append(reason if complete else f"{reason}*")
         return saved
 
@@ -161,7 +157,7 @@ class Place:
         try:
             backup.open()
         except RestoreError:
-            [(text,)] = self._rows(self._url, f"SELECT variables FROM vars_backup WHERE strategy_id = '{name}'")
+            [(text,)] = sql(self._url, f"SELECT variables FROM vars_backup WHERE strategy_id = '{name}'")
             return str(text)
         restored = backup.vars.all()
         backup.abandon()
@@ -184,14 +180,3 @@ def _command(row: Row, host: Host) -> tuple[str, ...]:
     if row.ending == "LEFT_OPEN" and host is Host.STRATEGY:
         return ("bots.py",)
     return COMMANDS[host]
-
-
-def _rows_of_sqlite(url: str, statement: str) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
-        return connection.execute(statement).fetchall()
-
-
-def _rows_of_postgres(url: str, statement: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url) as connection:
-        cursor = connection.execute(statement.encode())
-        return [] if cursor.description is None else cursor.fetchall()

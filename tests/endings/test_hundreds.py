@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from either import sql
 from stratvars import Strategy, Trader
 
 MANY = 300
@@ -35,11 +34,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def counts(url: str) -> list[tuple[str, int]]:
     query = "SELECT variables, count(*) FROM vars_backup GROUP BY variables"
-    if url.startswith("sqlite"):
-        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file:
-            return file.execute(query).fetchall()
-    with psycopg.connect(url) as connection:
-        return connection.execute(query.encode()).fetchall()
+    return sql(url, query)
 
 
 def backends(url: str) -> int:

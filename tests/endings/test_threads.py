@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
+from either import sql
 from stratvars import Backup, NotSavedError, Strategy
 from stratvars.revision import Reason
 
@@ -40,18 +38,10 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("pg_url"))
 
 
-def rows(url: str, query: str) -> list[tuple[str, ...]]:
-    if url.startswith("sqlite"):
-        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
-            return connection.execute(query).fetchall()
-    with psycopg.connect(url) as connection:
-        return connection.execute(query.encode()).fetchall()
-
-
 def states(url: str) -> list[dict[str, Any]]:
     """The state at every revision; nothing is ever removed here."""
     state: dict[str, Any] = {}
-    changes = rows(url, "SELECT changed FROM vars_backup_history ORDER BY revision")
+    changes = sql(url, "SELECT changed FROM vars_backup_history ORDER BY revision")
     return [state := {**state, **json.loads(changed)} for (changed,) in changes]
 
 
@@ -119,11 +109,11 @@ def test_a_callback_makes_its_fill_durable_while_the_iteration_goes_on(url: str)
         def on_filled_order(self) -> None:
             self.vars.fills = self.vars.get("fills", 0) + 1
             self.backup_variables_to_db()
-            seen.append(rows(url, "SELECT variables FROM vars_backup"))
+            seen.append(sql(url, "SELECT variables FROM vars_backup"))
 
     Bot().run(max_iterations=2)
     assert seen == [[('{"fills":1}',)], [('{"fills":2}',)]]
-    reasons = rows(url, "SELECT reason, complete FROM vars_backup_history ORDER BY revision")
+    reasons = sql(url, "SELECT reason, complete FROM vars_backup_history ORDER BY revision")
     assert [(reason, bool(complete)) for reason, complete in reasons] == [
         *[("manual", False), ("iteration", True)] * 2,
         ("stop", True),

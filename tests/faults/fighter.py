@@ -20,13 +20,13 @@ import sys
 import time
 import warnings
 from dataclasses import replace
-from typing import Any
 
 from stratvars import Backup
 from stratvars.errors import FencedError, NotSavedError, OwnedError, UnavailableError
 from stratvars.outcome import Outcome, Renewal
-from stratvars.revision import Claim, Revision
+from stratvars.revision import Claim, Held, Revision
 from stratvars.store import verdict
+from stratvars.store.postgres import saving as postgres_saving
 from stratvars.store.postgres import statements
 from stratvars.store.postgres import store as postgres_store
 from stratvars.store.sqlite import store as sqlite_store
@@ -108,10 +108,10 @@ def compare_no_epochs() -> None:
     def judge(revision: Revision, found: Found | None) -> Outcome | None:
         return verdict.judge(revision, found and _as_if_of(revision.claim, found))
 
-    def judge_renewal(claim: Claim, found: Found | None) -> Renewal | Any:
-        return verdict.judge_renewal(claim, found and _as_if_of(claim, found))
+    def judge_renewal(held: Held, found: Found | None) -> Renewal | None:
+        return verdict.judge_renewal(held, found and _as_if_of(held.claim, found))
 
-    for store in (sqlite_store, postgres_store):
+    for store in (sqlite_store, postgres_store, postgres_saving):
         vars(store).update(judge=judge, judge_renewal=judge_renewal)
     sql = statements.statements("vars_backup")
     assert OURS in sql["save"]

@@ -7,20 +7,19 @@ import os
 import random
 import select
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psycopg
 import pytest
 from chain import Chain, Count, acts_in, chain_of, judge
 from fighter import LEASE
 
+from either import sql
 from stratvars import Backup
 
 FIGHTER = Path(__file__).with_name("fighter.py")
@@ -32,14 +31,6 @@ AT_ONCE = 3
 GRACE = 0.5
 """Seconds for one that goes on to do what it must not do."""
 HISTORY = "SELECT epoch, revision, changed FROM vars_backup_history WHERE reason <> 'fenced' ORDER BY epoch, revision"
-
-
-def history(url: str) -> list[tuple[int, int, str]]:
-    if url.startswith("sqlite"):
-        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file:
-            return file.execute(HISTORY).fetchall()
-    with psycopg.connect(url) as connection:
-        return connection.execute(HISTORY.encode()).fetchall()
 
 
 @dataclass
@@ -142,7 +133,7 @@ class Fight:
             mine, fenced = acts_in(file.read_text().splitlines())
             acts += mine
             count.fenced += fenced
-        chain = chain_of(history(self.url))
+        chain = chain_of(sql(self.url, HISTORY))
         judge(chain, acts, count)
         return count, chain
 

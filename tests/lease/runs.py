@@ -10,13 +10,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from either import sql
 from postgres.waiting import eventually
 
 BOT = """
@@ -116,12 +117,7 @@ class Base:
 
     def execute(self, statement: str) -> list[tuple[Any, ...]]:
         """One statement that both kinds of database understand."""
-        if self.url.startswith("sqlite"):
-            with closing(sqlite3.connect(self.url.removeprefix("sqlite:///"))) as file, file:
-                return file.execute(statement).fetchall()
-        with psycopg.connect(self.url) as connection:
-            cursor = connection.execute(statement.encode())
-            return [] if cursor.description is None else cursor.fetchall()
+        return sql(self.url, statement)
 
     @property
     def history(self) -> list[tuple[int, str, Any]]:

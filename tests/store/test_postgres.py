@@ -69,7 +69,7 @@ def test_any_name_works_for_a_table(pg_url: str, admin: psycopg.Connection, tabl
         assert store.names(table) == ["bot"]
         assert [stored.variables for stored in records.strategies(table)] == ['{"n":8}']
     made = {name for (name,) in rows(admin, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
-    assert made == {table, f"{table}_writers", f"{table}_history"}
+    assert made == {table, f"{table}_writers", f"{table}_history", f"{table}_edits"}
 
 
 def test_a_name_with_one_dot_is_a_table_in_a_schema(pg_url: str, admin: psycopg.Connection) -> None:

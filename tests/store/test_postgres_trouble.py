@@ -16,7 +16,7 @@ from postgres.waiting import eventually
 from stratvars.errors import RefusedError, UnavailableError, UnreachableError
 from stratvars.outcome import Saved, WentBack
 from stratvars.revision import Claim
-from stratvars.store.postgres import connect
+from stratvars.store.postgres import connect, saving
 from stratvars.store.postgres.explain import Place, explain_connect
 from stratvars.store.postgres.statements import ddl
 from stratvars.store.postgres.store import PostgresStore
@@ -46,13 +46,12 @@ def test_a_save_that_waits_for_its_own_ghost_is_saved_once(
     store: PostgresStore, pg_url: str, admin: psycopg.Connection, ghost: int
 ) -> None:
     # The ghost: the same save, sent before the connection was lost, whose commit is just landing.
-    from stratvars.store.postgres.store import _save_one
 
     claim = acquired(store)
     assert store.save([nth(claim, 1)]) == [Saved(1)]
     outcome: list[object] = []
     with connect.WatchedConnection.connect(pg_url) as other:
-        assert _save_one(other, nth(claim, 2)) == Saved(2)
+        assert saving.save(other, [nth(claim, 2)], 1.0) == [Saved(2)]
         mine = nth(claim, 1 + ghost)
         thread = threading.Thread(target=lambda: outcome.extend(store.save([mine])))
         thread.start()

@@ -125,7 +125,7 @@ def test_any_name_works_for_a_table(path: Path, table: str) -> None:
         assert store.load(claim) is not None
         assert store.names(table) == ["bot"]
     made = {name for (name,) in rows(path, "SELECT name FROM sqlite_master WHERE type = 'table'")}
-    assert made == {table, f"{table}_writers", f"{table}_history"}
+    assert made == {table, f"{table}_writers", f"{table}_history", f"{table}_edits"}
 
 
 def test_a_copy_of_the_one_file_is_the_whole_database_after_a_clean_close(

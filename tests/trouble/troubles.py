@@ -199,7 +199,7 @@ TELLING = [
         altered(
             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
             "$$BEGIN RAISE EXCEPTION '%', NEW.variables USING ERRCODE = '53100'; END$$; "
-            "CREATE TRIGGER refuse BEFORE INSERT ON vars_backup FOR EACH ROW EXECUTE FUNCTION refuse()",
+            "CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON vars_backup FOR EACH ROW EXECUTE FUNCTION refuse()",
             "DROP FUNCTION refuse CASCADE",
         ),
         "has no room left on its disk",

@@ -12,8 +12,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from stratvars.outcome import Fenced, Outcome, Renewal
-from stratvars.revision import LEASE, Claim, Entry, Holder, Kept, Moment, Revision, Stored
+from stratvars.edits import Asked, Edit
+from stratvars.outcome import Outcome, Renewal
+from stratvars.revision import LEASE, Claim, Entry, Held, Holder, Kept, Moment, Revision, Stored
+
+PATIENCE = 1.0
+"""Seconds to wait for somebody's lock: under the deadline of a backup."""
 
 
 class Store(Protocol):
@@ -41,8 +45,18 @@ class Store(Protocol):
         names a stamp, has not been renewed since. Whether a lease has ended is for the caller to judge.
         """
 
-    def renew(self, claims: Sequence[Claim]) -> list[Renewal | Fenced]:
+    def renew(self, leases: Sequence[Held]) -> list[Renewal]:
         """Renew the leases of claims of one table, in one statement. A save renews too."""
+
+    def ask(self, table: str, strategy: str, edit: Edit, *, refused: str = "") -> int | None:
+        """Keep an edit until it is resolved, whoever holds the strategy; its number.
+
+        None when nobody ever started the strategy. Edits are known by their token: asked again, it is the same one.
+        With ``refused`` it is only kept, and nobody is given it: that says why.
+        """
+
+    def cancel(self, table: str, strategy: str, number: int) -> None:
+        """Take an edit back, if it still waits and the start that holds the strategy has not taken it up."""
 
     def keep_fenced(self, revision: Revision) -> None:
         """Put a revision that a later start has fenced into the history, beside what is current."""
@@ -59,11 +73,19 @@ class Store(Protocol):
         None under a claim whose ``revision`` is above 0 means that the row was lost; the caller judges.
         """
 
-    def save(self, batch: Sequence[Revision]) -> list[Outcome]:
+    def save(self, batch: Sequence[Revision], *, patience: float = PATIENCE) -> list[Outcome]:
         """Write revisions of different strategies of one table, each wholly or not at all, and make them durable.
 
         When it returns, each outcome is known and each ``Saved`` survives the loss of power. A revision that is
-        already there is ``Saved`` again and not written twice.
+        already there is ``Saved`` again and not written twice. What somebody else wrote into the row of the current
+        state is never replaced unseen: see ``Foreign`` and ``Revision.over``.
+
+        Args:
+            batch: at most one of each strategy.
+            patience: seconds to wait for a row that somebody else has locked, where rows can be locked one by one.
+
+        Raises:
+            LockedError: it was locked for longer; nothing was written.
         """
 
     def release(self, claim: Claim) -> None:
@@ -114,6 +136,9 @@ class Records(Protocol):
         At most ``limit`` of those that come before the epoch and the number in ``before``, were saved at ``until`` or
         earlier, and for this ``reason``. What is ``fenced`` is none of them.
         """
+
+    def edits(self, table: str, strategy: str, *, limit: int, number: int | None = None) -> list[Asked]:
+        """The newest edits, newest first, at most ``limit``; or the one that has the number."""
 
     def close(self) -> None:
         """End the connection. May be called twice."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from stratvars.edits import Asked, Change, Edit
 from stratvars.revision import Entry, Kept, Stored, digest_of
 
 HIGHEST = (2**63 - 1, 2**63 - 1)
@@ -69,3 +70,15 @@ def entry_from(row: Sequence[Any], saved_at: datetime) -> Entry:
         size=size,
         held_back=json.loads(held_back),
     )
+
+
+def edit_from(row: Sequence[Any]) -> Edit:
+    """The first six columns of ``edits``."""
+    number, change, format_, author, note, token, *_ = row
+    return Edit(Change.from_json(change), format_, author, note, token, number)
+
+
+def asked_from(row: Sequence[Any], asked_at: datetime) -> Asked:
+    """A row of ``edits``; ``asked_at`` is the seventh column, as the driver must be understood."""
+    *_, age, taken_by, fate, said, revision = row
+    return Asked(edit_from(row), asked_at, max(0.0, age), taken_by, fate, said, revision)

@@ -68,7 +68,7 @@ def fail(name: str, text: str, remedy: str) -> Fact:
 
 def another_shape(table: str) -> Fact:
     """Something else has the name of one of the tables."""
-    text = f"{table}, or one of the two beside it, is not one that stratvars made"
+    text = f"{table}, or one of those beside it, is not one that stratvars made"
     return fail("tables", text, "choose another table: backup_table_name, --table")
 
 

@@ -9,8 +9,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from stratvars.outcome import Fenced, Outcome, Renewal, Saved, WentBack
-from stratvars.revision import COUNTED, LEASE, Claim, Entry, Holder, Kept, Landmark, Moment, Reason, Revision, Stored
+from stratvars.edits import Asked, Edit, Fate
+from stratvars.outcome import Outcome, Renewal, Renewed, Saved, WentBack
+from stratvars.revision import (
+    COUNTED,
+    LEASE,
+    Claim,
+    Entry,
+    Held,
+    Holder,
+    Kept,
+    Landmark,
+    Moment,
+    Reason,
+    Revision,
+    Stored,
+)
+from stratvars.store.base import PATIENCE
 from stratvars.store.verdict import Found, grant, judge, judge_renewal
 
 
@@ -23,6 +38,18 @@ class _Row:
     history: list[tuple[Kept, datetime]] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     fenced: list[Kept] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
+
+    def take(self) -> tuple[Edit, ...]:
+        """The edits that wait, for the start that holds the strategy."""
+        self.asked = [replace(one, taken_by=self.found.epoch) if _is_open(one) else one for one in self.asked]
+        return tuple(one.edit for one in self.asked if _is_open(one))
+
+    def resolve(self, number: int, fate: Fate, said: str = "", revision: int = 0) -> None:
+        """What became of an edit, if it still waits."""
+        for index, one in enumerate(self.asked):
+            if one.edit.number == number and _is_open(one):
+                self.asked[index] = replace(one, fate=fate, said=said, revision=revision)
 
 
 class MemoryStore:
@@ -36,6 +63,7 @@ class MemoryStore:
         self._keeps_history = keeps_history
         self._mutex = threading.RLock()
         self._tables: dict[str, dict[str, _Row]] = {}
+        self._edits = 0
 
     def prepare(self, table: str) -> None:
         with self._mutex:
@@ -55,22 +83,53 @@ class MemoryStore:
         with self._mutex:
             rows = self._tables[table]
             found = _aged(rows[strategy].found) if strategy in rows else None
+            waiting = len([one for one in rows[strategy].asked if _is_open(one)]) if strategy in rows else 0
+            found = None if found is None else replace(found, open_edits=waiting)
             answer = grant(found, Claim(table, strategy, start_id, owner, *above, lease), take_over)
             if isinstance(answer, Claim):
                 fresh = _renewed(Found(answer.epoch, answer.revision, start_id, owner, lease=lease))
                 rows.setdefault(strategy, _Row(fresh)).found = fresh
             return answer
 
-    def renew(self, claims: Sequence[Claim]) -> list[Renewal | Fenced]:
+    def renew(self, leases: Sequence[Held]) -> list[Renewal]:
         with self._mutex:
-            return [self._renew_one(claim) for claim in claims]
+            return [self._renew_one(held) for held in leases]
 
-    def _renew_one(self, claim: Claim) -> Renewal | Fenced:
-        row = self._tables[claim.table].get(claim.strategy)
-        verdict = judge_renewal(claim, None if row is None else row.found)
-        if verdict is Renewal.RENEWED and row is not None:
-            row.found = _renewed(row.found)
-        return verdict
+    def _renew_one(self, held: Held) -> Renewal:
+        row = self._tables[held.claim.table].get(held.claim.strategy)
+        verdict = judge_renewal(held, None if row is None else row.found)
+        if verdict is not None or row is None:
+            return verdict or WentBack(0, 0)
+        row.found = _renewed(row.found)
+        return Renewed(row.take())
+
+    def ask(self, table: str, strategy: str, edit: Edit, *, refused: str = "") -> int | None:
+        with self._mutex:
+            row = self._tables[table].get(strategy)
+            if row is None:
+                return None
+            known = [one.edit.number for one in row.asked if one.edit.token == edit.token]
+            if known:
+                return known[0]
+            self._edits += 1
+            row.asked.append(
+                Asked(replace(edit, number=self._edits), datetime.now(UTC), 0.0, 0, _fate(refused), refused, 0)
+            )
+            return self._edits
+
+    def cancel(self, table: str, strategy: str, number: int) -> None:
+        with self._mutex:
+            row = self._tables[table].get(strategy)
+            if row is not None and not any(
+                one.edit.number == number and one.taken_by == row.found.epoch and row.found.owner for one in row.asked
+            ):
+                row.resolve(number, Fate.CANCELLED)
+
+    def edits(self, table: str, strategy: str, *, limit: int, number: int | None = None) -> list[Asked]:
+        with self._mutex:
+            row = self._tables.get(table, {}).get(strategy)
+            every = [] if row is None else [replace(one, age=_age(one.asked_at)) for one in row.asked]
+        return [one for one in reversed(every) if number is None or one.edit.number == number][:limit]
 
     def keep_fenced(self, revision: Revision) -> None:
         with self._mutex:
@@ -84,13 +143,15 @@ class MemoryStore:
     def load(self, claim: Claim) -> Stored | None:
         return self.current(claim.table, claim.strategy)
 
-    def save(self, batch: Sequence[Revision]) -> list[Outcome]:
+    def save(self, batch: Sequence[Revision], *, patience: float = PATIENCE) -> list[Outcome]:  # noqa: ARG002
         with self._mutex:
             return [self._save_one(revision) for revision in batch]
 
     def _save_one(self, revision: Revision) -> Outcome:
         row = self._tables[revision.claim.table].get(revision.claim.strategy)
         verdict = judge(revision, None if row is None else row.found)
+        if isinstance(verdict, Saved) and row is not None:
+            return replace(verdict, edits=row.take())
         if verdict is not None or row is None:
             return verdict or WentBack(0, 0)
         row.found = _renewed(replace(row.found, revision=revision.number))
@@ -98,7 +159,9 @@ class MemoryStore:
         if self._keeps_history:
             row.history.append((_kept(revision), row.stored.saved_at))
             row.entries.append(_entry(revision, row.stored))
-        return Saved(revision.number)
+        for resolution in revision.resolves:
+            row.resolve(resolution.number, resolution.fate, resolution.said, revision.number)
+        return Saved(revision.number, edits=row.take())
 
     def release(self, claim: Claim) -> None:
         with self._mutex:
@@ -160,6 +223,14 @@ class MemoryStore:
 
     def close(self) -> None:
         """Nothing to end: the rows stay for as long as the object does."""
+
+
+def _fate(refused: str) -> Fate:
+    return Fate.REFUSED if refused else Fate.OPEN
+
+
+def _is_open(asked: Asked) -> bool:
+    return asked.fate == Fate.OPEN
 
 
 def _renewed(found: Found) -> Found:

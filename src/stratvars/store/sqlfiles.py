@@ -1,7 +1,7 @@
 """SQL lives in .sql files beside the code that sends it; this module reads them and quotes the table names.
 
-A file holds statements, each after a line ``-- :name  what it does``. ``{T}``, ``{T_writers}`` and ``{T_history}``
-stand for the quoted names of the user's table and of the two that stand beside it. Values are never put into the
+A file holds statements, each after a line ``-- :name  what it does``. ``{T}``, ``{T_writers}``, ``{T_history}`` and
+``{T_edits}`` stand for the quoted names of the user's table and of those beside it. Values are never put into the
 text; they are bound by the driver.
 """
 
@@ -11,6 +11,8 @@ import re
 from functools import cache
 from importlib.resources import files
 
+PLACES = ("T", "T_writers", "T_history", "T_edits")
+"""The tables by placeholder: the user's, and those beside it."""
 _HEADER = re.compile(r"^-- :(\w+).*\n", re.MULTILINE)
 
 
@@ -28,7 +30,7 @@ def statements(package: str, table: str, file: str = "statements.sql") -> dict[s
 
 def table_names(table: str) -> dict[str, str]:
     """The quoted name for each placeholder."""
-    return {placeholder: quote(table + placeholder[1:]) for placeholder in ("T", "T_writers", "T_history")}
+    return {placeholder: quote(table + placeholder[1:]) for placeholder in PLACES}
 
 
 def quote(name: str) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from stratvars.outcome import Fenced, Outcome, Renewal, Saved, WentBack
-from stratvars.revision import LEASE, Claim, Holder, Revision
+from stratvars.outcome import Fenced, Outcome, Saved, WentBack
+from stratvars.revision import LEASE, Claim, Held, Holder, Revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,9 @@ class Found:
     stamp: str = ""
     left: float = 0.0
     lease: float = LEASE
+    digest: str = ""
+    """Of the current state, as the last save left it; empty before the first one, and where it is not needed."""
+    open_edits: int = 0
 
     @property
     def holder(self) -> Holder:
@@ -45,13 +48,16 @@ def judge(revision: Revision, found: Found | None) -> Outcome | None:
     return WentBack(found.epoch, found.revision)
 
 
-def judge_renewal(claim: Claim, found: Found | None) -> Renewal | Fenced:
-    """The answer to a renewal; ``RENEWED`` when it is to be written now."""
-    if found is None or found.epoch < claim.epoch:
-        return Renewal.LEFT  # the database went back: the next save notices, and writes everything again
-    if found.epoch == claim.epoch and found.start_id == claim.start_id:
-        return Renewal.RENEWED
-    return Fenced(found.holder)
+def judge_renewal(held: Held, found: Found | None) -> Fenced | WentBack | None:
+    """The answer to a renewal, or None when it is to be written now."""
+    claim = held.claim
+    if found is None:
+        return WentBack(0, 0)
+    mine = found.epoch == claim.epoch and found.start_id == claim.start_id
+    if not mine and found.epoch >= claim.epoch:
+        return Fenced(found.holder)
+    # More than was acknowledged may be there: a save whose answer was lost.
+    return None if mine and found.revision >= held.acknowledged else WentBack(found.epoch, found.revision)
 
 
 def grant(found: Found | None, wanted: Claim, take_over: Holder | None) -> Claim | Holder:
@@ -65,11 +71,11 @@ def grant(found: Found | None, wanted: Claim, take_over: Holder | None) -> Claim
     known = found or Found(0, 0, "", "")
     mine = known.start_id == wanted.start_id
     if mine and known.epoch > wanted.epoch:
-        return replace(wanted, epoch=known.epoch, revision=known.revision)
+        return replace(wanted, epoch=known.epoch, revision=known.revision, open_edits=known.open_edits)
     if known.owner and not mine and not _is_released(known.holder, take_over):
         return known.holder
     epoch, revision = max(known.epoch, wanted.epoch) + 1, max(known.revision, wanted.revision)
-    return replace(wanted, epoch=epoch, revision=revision)
+    return replace(wanted, epoch=epoch, revision=revision, open_edits=known.open_edits)
 
 
 def _is_released(holder: Holder, take_over: Holder | None) -> bool:

@@ -224,7 +224,7 @@ def _look_at_tables(connection: WatchedConnection, table: str, look: Look) -> li
         case schema.Fit.FITS:
             query = queries(table)["lost"].encode()
             rows = [lost_row(name) for (name,) in connection.execute(query, {}).fetchall()]
-            text = f"{table} and the two beside it are there, and {look.settings.role!r} may use them"
+            text = f"{table} and those beside it are there, and {look.settings.role!r} may use them"
             return [ok("tables", text), *rows]
         case schema.Fit.ANOTHER_SHAPE:
             return [another_shape(table)]

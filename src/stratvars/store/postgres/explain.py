@@ -12,7 +12,7 @@ from typing import Final
 
 import psycopg
 
-from stratvars.errors import RefusedError, UnavailableError, UnreachableError
+from stratvars.errors import LockedError, RefusedError, UnavailableError, UnreachableError
 
 SETTING: Final = "DB_CONNECTION_STR"
 
@@ -50,13 +50,13 @@ _TROUBLE: Final = {
     "57P02": "crashed and restarts",
     "57P03": "is starting up or shutting down",
     "57014": "cancelled the statement (an administrator, or statement_timeout)",
-    "55P03": "did not give the lock in time: another program holds the strategy's row, or a table",
     "40001": "could not put the statement in an order with others, several times",
     "40P01": "broke a deadlock with another program, several times",
     "25006": "is a standby and takes no writes; it is tried again. Name the primary in " + SETTING,
     "0A000": "is a standby, or its tables were just altered; it is tried again. Name the primary in " + SETTING,
     "08001": "has a host name that is not known; correct it in " + SETTING + ", or repair the network",
 }
+_LOCKED: Final = "55P03"
 _UNREACHABLE: Final = {"53300", "57P01", "57P02", "57P03", "08001"}
 """States that are so for whoever asks, whatever is asked."""
 _REFUSED: Final = {
@@ -132,6 +132,10 @@ def explain(error: psycopg.Error, place: Place) -> UnavailableError:
 def _explain_state(state: str, place: Place) -> UnavailableError:
     if state in _UNREACHABLE:
         return UnreachableError(f"{place} {_TROUBLE[state]}")
+    if state == _LOCKED:
+        return LockedError(
+            f"{place} did not give the lock in time: another program holds the strategy's row, or a table"
+        )
     if state in _TROUBLE:
         return UnavailableError(f"{place} {_TROUBLE[state]}")
     if state in _REFUSED:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from stratvars.database import Database
+from stratvars.edits import Asked
 from stratvars.revision import Entry, Kept, Landmark, Moment, Stored
 from stratvars.store.current import HIGHEST, kept_from
 from stratvars.store.postgres import rows
@@ -56,6 +57,10 @@ class PostgresRecords:
             "limit": limit,
         }
         return [rows.entry(row) for row in self._fetch(table, "revisions", wanted)]
+
+    def edits(self, table: str, strategy: str, *, limit: int, number: int | None = None) -> list[Asked]:
+        found = self._fetch(table, "edits", {"strategy": strategy, "limit": limit, "number": number})
+        return [rows.asked(row) for row in found]
 
     def close(self) -> None:
         self._session.close()

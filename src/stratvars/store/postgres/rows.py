@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from stratvars.revision import Entry, Revision, Stored
-from stratvars.store.current import entry_from, stored_from
+from stratvars.edits import Asked, Edit, Fate
+from stratvars.revision import Entry, Held, Revision, Stored
+from stratvars.store.current import asked_from, edit_from, entry_from, stored_from
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -23,11 +26,11 @@ def entry(row: tuple[Any, ...]) -> Entry:
     return entry_from(row, _EPOCH + timedelta(microseconds=row[3]))
 
 
-def save(revision: Revision, patience: str) -> dict[str, object]:
-    """The parameters of ``save``; ``patience`` in milliseconds."""
+def save(revision: Revision, patience: float) -> dict[str, object]:
+    """The parameters of ``save``; ``patience`` in seconds."""
     claim = revision.claim
     return {
-        "patience": patience,
+        "patience": milliseconds(patience),
         "id": str(uuid.uuid4()),
         "strategy": claim.strategy,
         "epoch": claim.epoch,
@@ -44,4 +47,83 @@ def save(revision: Revision, patience: str) -> dict[str, object]:
         "snapshot": revision.snapshot,
         "changed": revision.changed,
         "removed": revision.removed,
+        "over": revision.over,
     }
+
+
+def save_all(batch: Sequence[Revision], patience: float) -> dict[str, object]:
+    """The parameters of ``save_all``; ``patience`` in seconds."""
+    claims = [revision.claim for revision in batch]
+    return {
+        "patience": milliseconds(patience),
+        "ids": [str(uuid.uuid4()) for _ in batch],
+        "strategies": [claim.strategy for claim in claims],
+        "epochs": [claim.epoch for claim in claims],
+        "start_ids": [claim.start_id for claim in claims],
+        "leases": [claim.lease for claim in claims],
+        "numbers": [revision.number for revision in batch],
+        "follows": [revision.follows for revision in batch],
+        "states": [revision.variables for revision in batch],
+        "digests": [revision.digest for revision in batch],
+        "reasons": [revision.reason.value for revision in batch],
+        "completes": [revision.complete for revision in batch],
+        "held_backs": [revision.held_back for revision in batch],
+        "formats": [revision.format for revision in batch],
+        "snapshots": [revision.snapshot for revision in batch],
+        "changes": [revision.changed for revision in batch],
+        "removals": [revision.removed for revision in batch],
+        "overs": [revision.over for revision in batch],
+    }
+
+
+def renewal(leases: Sequence[Held], patience: float) -> dict[str, object]:
+    """The parameters of ``renew``; ``patience`` in seconds."""
+    return {
+        "patience": milliseconds(patience),
+        "strategies": [held.claim.strategy for held in leases],
+        "epochs": [held.claim.epoch for held in leases],
+        "start_ids": [held.claim.start_id for held in leases],
+        "numbers": [held.acknowledged for held in leases],
+        "leases": [held.claim.lease for held in leases],
+    }
+
+
+def resolve(revision: Revision) -> dict[str, object]:
+    """The parameters of ``resolve``."""
+    return {
+        "strategy": revision.claim.strategy,
+        "revision": revision.number,
+        "numbers": [resolution.number for resolution in revision.resolves],
+        "fates": [resolution.fate.value for resolution in revision.resolves],
+        "saids": [resolution.said for resolution in revision.resolves],
+    }
+
+
+def ask(strategy: str, edit: Edit, refused: str, patience: float) -> dict[str, object]:
+    """The parameters of ``ask``; ``patience`` in seconds."""
+    return {
+        "patience": milliseconds(patience),
+        "strategy": strategy,
+        "token": edit.token,
+        "author": edit.author,
+        "note": edit.note,
+        "change": edit.change.to_json(),
+        "format": edit.format,
+        "fate": (Fate.REFUSED if refused else Fate.OPEN).value,
+        "said": refused,
+    }
+
+
+def asked(row: Sequence[Any]) -> Asked:
+    """A row of ``edits``."""
+    return asked_from(row, _EPOCH + timedelta(microseconds=row[6]))
+
+
+def waiting(text: str | None) -> tuple[Edit, ...]:
+    """The edits that a save or a renewal brings back."""
+    return () if text is None else tuple(edit_from(row) for row in json.loads(text))
+
+
+def milliseconds(seconds: float) -> str:
+    """As the setting lock_timeout takes it."""
+    return str(round(seconds * 1000))

@@ -19,6 +19,7 @@ _CREATES = {
     "T": ("create_table", "store_table"),
     "T_writers": ("create_writers",),
     "T_history": ("create_history", "store_history"),
+    "T_edits": ("create_edits",),
 }
 _TEXT = "text"
 _CONTRACT = {
@@ -32,7 +33,7 @@ _NO_RIGHT = "42501"
 
 
 class Fit(Enum):
-    """What a role finds where all three tables are."""
+    """What a role finds where all tables are."""
 
     FITS = "fits"
     ANOTHER_SHAPE = "another shape"
@@ -64,7 +65,7 @@ def _prepare(connection: WatchedConnection, table: str, place: Place) -> Refused
 
 
 def missing(connection: WatchedConnection, table: str) -> list[str]:
-    """Which of the three tables are not there, by placeholder."""
+    """Which of the tables are not there, by placeholder."""
     names = table_names(table)
     row = connection.execute(statements(table)["present"].encode(), names).fetchone() or ()
     return [key for key, found in zip(names, row, strict=True) if found is None]
@@ -96,13 +97,13 @@ def _misfit(connection: WatchedConnection, table: str, place: Place) -> RefusedE
 
 
 def fit(connection: WatchedConnection, table: str) -> Fit:
-    """Whether all three tables, which are there, can be used; nothing is written."""
+    """Whether all tables, which are there, can be used; nothing is written."""
     if not keeps_contract(connection, table):
         return Fit.ANOTHER_SHAPE
     sql = statements(table)
     try:
         # The server plans it and checks every column, unique index and right, and runs nothing.
-        for name in ("save", "add_writer", "take_writer", "forget_writer", "current"):
+        for name in ("save", "add_writer", "take_writer", "forget_writer", "current", "ask", "edits"):
             connection.execute(b"EXPLAIN " + sql[name].encode(), _NOTHING, prepare=False)
     except psycopg.errors.InsufficientPrivilege:
         return Fit.NO_RIGHT
@@ -124,7 +125,7 @@ def keeps_contract(connection: WatchedConnection, table: str) -> bool:
 
 def _another_shape(table: str, place: Place) -> RefusedError:
     return RefusedError(
-        f"{place}: the table {table!r}, or one of the two beside it, is not one that stratvars made; it was left as it "
+        f"{place}: the table {table!r}, or one of those beside it, is not one that stratvars made; it was left as it "
         "is. Choose another backup_table_name"
     )
 
@@ -133,5 +134,6 @@ _NOTHING: dict[str, object] = dict.fromkeys(
     (
         *("patience", "id", "strategy", "epoch", "start_id", "number", "follows", "variables", "digest", "reason"),
         *("complete", "held_back", "format", "snapshot", "changed", "removed", "revision", "owner", "lease"),
+        *("over", "fate", "said", "token", "author", "note", "change", "limit"),
     )
 )

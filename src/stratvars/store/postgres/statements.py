@@ -12,7 +12,7 @@ from functools import cache
 from stratvars.store import sqlfiles
 
 _PACKAGE = __package__ or ""
-_NAME = re.compile(r'"(T|T_writers|T_history|schema|role)"')
+_NAME = re.compile(r'"(T|T_writers|T_history|T_edits|schema|role)"')
 
 
 @cache
@@ -23,10 +23,10 @@ def statements(table: str, file: str = "statements.sql") -> dict[str, str]:
 
 
 def table_names(table: str) -> dict[str, str]:
-    """The quoted name of the user's table and of the two beside it, by placeholder."""
+    """The quoted name of the user's table and of those beside it, by placeholder."""
     schema = schema_of(table)
     prefix, base = ("", table) if schema is None else (f"{sqlfiles.quote(schema)}.", table.partition(".")[2])
-    return {key: prefix + sqlfiles.quote(base + key[1:]) for key in ("T", "T_writers", "T_history")}
+    return {key: prefix + sqlfiles.quote(base + key[1:]) for key in sqlfiles.PLACES}
 
 
 def schema_of(table: str) -> str | None:
@@ -40,7 +40,7 @@ def ddl(table: str, role: str | None = None) -> str:
 
     With ``role``, the rights that it needs are part of it.
     """
-    wanted = ["create_table", "store_table", "create_writers", "create_history", "store_history"]
+    wanted = ["create_table", "store_table", "create_writers", "create_history", "store_history", "create_edits"]
     if schema_of(table) is not None:
         wanted.insert(0, "create_schema")
     return _join(wanted, _names(table)) + ("" if role is None else "\n" + grants(table, role))
@@ -48,7 +48,7 @@ def ddl(table: str, role: str | None = None) -> str:
 
 def grants(table: str, role: str) -> str:
     """The rights that a role needs on tables that are there."""
-    wanted = ["grant_table", "grant_writers", "grant_history"]
+    wanted = ["grant_table", "grant_writers", "grant_history", "grant_edits"]
     if schema_of(table) is not None:
         wanted.insert(0, "grant_schema")
     return _join(wanted, {**_names(table), "role": sqlfiles.quote(role)})

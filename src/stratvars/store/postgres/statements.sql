@@ -26,7 +26,9 @@ CREATE TABLE IF NOT EXISTS {T_writers} (
     complete boolean NOT NULL,
     held_back text NOT NULL,
     format integer NOT NULL,
-    written_by bigint NOT NULL
+    written_by bigint NOT NULL,
+    row_xmin xid NOT NULL,
+    open_edits integer NOT NULL
 ) WITH (fillfactor = 50)
 
 -- :create_history  every revision that changed something: what it set and unset, and why
@@ -46,6 +48,23 @@ CREATE TABLE IF NOT EXISTS {T_history} (
     PRIMARY KEY (strategy_id, epoch, revision)
 )
 
+-- :create_edits  what somebody asks to be changed, and what became of it
+CREATE TABLE IF NOT EXISTS {T_edits} (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    strategy_id text NOT NULL,
+    token text NOT NULL UNIQUE,
+    asked_at timestamptz NOT NULL,
+    author text NOT NULL,
+    note text NOT NULL,
+    change text NOT NULL,
+    format integer NOT NULL,
+    taken_by bigint NOT NULL,
+    fate text NOT NULL,
+    said text NOT NULL,
+    revision bigint NOT NULL,
+    PRIMARY KEY (strategy_id, id)
+)
+
 -- :store_history  as with the table
 ALTER TABLE {T_history} ALTER COLUMN changed SET STORAGE EXTERNAL
 
@@ -58,11 +77,15 @@ GRANT SELECT, INSERT, UPDATE ON {T} TO "role"
 -- :grant_writers  the same
 GRANT SELECT, INSERT, UPDATE, DELETE ON {T_writers} TO "role"
 
+-- :grant_edits  the same
+GRANT SELECT, INSERT, UPDATE ON {T_edits} TO "role"
+
 -- :grant_history  the same
 GRANT SELECT, INSERT ON {T_history} TO "role"
 
 -- :present  which tables are there; opening pg_class makes the server drop what it remembers of a name not there before
-SELECT pg_catalog.to_regclass(%(T)s), pg_catalog.to_regclass(%(T_writers)s), pg_catalog.to_regclass(%(T_history)s)
+SELECT pg_catalog.to_regclass(%(T)s), pg_catalog.to_regclass(%(T_writers)s), pg_catalog.to_regclass(%(T_history)s),
+    pg_catalog.to_regclass(%(T_edits)s)
 FROM pg_catalog.pg_class LIMIT 1
 
 -- :columns  the shape of a table, and which columns have to be given a value
@@ -79,7 +102,7 @@ SELECT pg_catalog.pg_advisory_xact_lock(%(key)s)
 
 -- :writer  who holds a strategy and what was written last, locked until the transaction ends
 SELECT epoch, revision, start_id, owner, (extract(epoch FROM lease_until) * 1000000)::bigint::text,
-    extract(epoch FROM lease_until - clock_timestamp())::float8, lease
+    extract(epoch FROM lease_until - clock_timestamp())::float8, lease, digest, open_edits
 FROM {T_writers} WHERE strategy_id = %(strategy)s FOR UPDATE
 
 -- :known  what the history knows of a strategy without a row, which was removed by somebody
@@ -88,9 +111,9 @@ SELECT coalesce(max(epoch), 0), coalesce(max(revision), 0), '', '' FROM {T_histo
 -- :add_writer  the first start of a strategy; no row comes back when another start was faster
 INSERT INTO {T_writers}
     (strategy_id, epoch, revision, start_id, owner, lease_until, lease, digest, reason, complete, held_back, format,
-    written_by)
+    written_by, row_xmin, open_edits)
 VALUES (%(strategy)s, %(epoch)s, %(revision)s, %(start_id)s, %(owner)s,
-    clock_timestamp() + make_interval(secs => %(lease)s::float8), %(lease)s::float8, '', '', false, '{}', 0, 0)
+    clock_timestamp() + make_interval(secs => %(lease)s::float8), %(lease)s::float8, '', '', false, '{}', 0, 0, '0', 0)
 ON CONFLICT (strategy_id) DO NOTHING
 RETURNING epoch
 
@@ -99,17 +122,17 @@ UPDATE {T_writers} SET epoch = %(epoch)s, revision = %(revision)s, start_id = %(
     lease_until = clock_timestamp() + make_interval(secs => %(lease)s::float8), lease = %(lease)s::float8
 WHERE strategy_id = %(strategy)s
 
--- :renew  the starts live: their leases begin anew; who stands in each row. What somebody has locked is left out, and
--- the rows are locked in the order of their names, as a save of several does
+-- :renew  the starts live: their leases begin anew; who stands in each row, and the edits that wait. What somebody has
+-- locked is left out, and the rows are locked in the order of their names, as a save of several does
 WITH settings AS MATERIALIZED (
     SELECT set_config('lock_timeout', %(patience)s, true) AS patience
 ), mine AS MATERIALIZED (
     SELECT *
-    FROM unnest(%(strategies)s::text[], %(epochs)s::bigint[], %(start_ids)s::text[], %(leases)s::float8[])
-        AS claim (strategy_id, epoch, start_id, lease)
+    FROM unnest(%(strategies)s::text[], %(epochs)s::bigint[], %(start_ids)s::text[], %(numbers)s::bigint[],
+        %(leases)s::float8[]) AS claim (strategy_id, epoch, start_id, number, lease)
 ), locked AS MATERIALIZED (
-    SELECT w.strategy_id, w.epoch, w.revision, w.start_id, w.owner, mine.lease,
-        w.epoch = mine.epoch AND w.start_id = mine.start_id AS is_mine
+    SELECT w.strategy_id, w.epoch, w.revision, w.start_id, w.owner, w.open_edits, mine.lease,
+        w.epoch = mine.epoch AND w.start_id = mine.start_id AND w.revision >= mine.number AS fits
     FROM settings CROSS JOIN mine JOIN {T_writers} w ON w.strategy_id = mine.strategy_id
     WHERE settings.patience IS NOT NULL
     ORDER BY w.strategy_id
@@ -117,9 +140,19 @@ WITH settings AS MATERIALIZED (
 ), renewed AS (
     UPDATE {T_writers} w SET lease_until = clock_timestamp() + make_interval(secs => locked.lease)
     FROM locked
-    WHERE w.strategy_id = locked.strategy_id AND locked.is_mine
+    WHERE w.strategy_id = locked.strategy_id AND locked.fits
+), taken AS (
+    UPDATE {T_edits} e SET taken_by = locked.epoch
+    FROM locked
+    WHERE e.strategy_id = locked.strategy_id AND e.fate = '' AND locked.fits AND locked.open_edits > 0
+    RETURNING e.*
 )
-SELECT strategy_id, epoch, revision, start_id, owner FROM locked
+SELECT mine.strategy_id, w.strategy_id IS NOT NULL, locked.epoch, locked.revision, locked.start_id, locked.owner, (
+        SELECT json_agg(json_build_array(id, change, format, author, note, token) ORDER BY id)::text FROM taken
+        WHERE taken.strategy_id = mine.strategy_id
+    )
+FROM mine LEFT JOIN {T_writers} w ON w.strategy_id = mine.strategy_id
+LEFT JOIN locked ON locked.strategy_id = mine.strategy_id
 
 -- :release_writer  nobody holds the strategy any more
 UPDATE {T_writers} SET owner = ''
@@ -130,30 +163,43 @@ DELETE FROM {T_writers}
 WHERE strategy_id = %(strategy)s AND epoch = %(epoch)s AND start_id = %(start_id)s AND revision = 0
     AND NOT EXISTS (SELECT FROM {T_history} WHERE strategy_id = %(strategy)s)
 
--- :save  one revision in one statement; what comes back is the writers' row as it was before, read under its lock
+-- :save  one revision in one statement; what comes back is the writers' row as it was before, read under its lock.
+-- The current state is replaced where it is as a save left it: of the transaction that the writers' row names, or, where
+-- it was moved to another server, of the same text. A new row replaces one that is gone.
 WITH settings AS MATERIALIZED (
     SELECT set_config('lock_timeout', %(patience)s, true) AS patience,
         CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END
 ), found AS MATERIALIZED (
-    SELECT w.epoch, w.revision, w.start_id, w.owner
+    SELECT w.epoch, w.revision, w.start_id, w.owner, w.digest, w.row_xmin, w.open_edits
     FROM settings CROSS JOIN {T_writers} w
     WHERE w.strategy_id = %(strategy)s AND settings.patience IS NOT NULL
     FOR UPDATE OF w
 ), fits AS MATERIALIZED (
-    SELECT clock_timestamp() AS saved_at
+    SELECT clock_timestamp() AS saved_at, digest, row_xmin
     FROM found
     WHERE epoch = %(epoch)s::bigint AND start_id = %(start_id)s::text AND revision = %(follows)s::bigint
         AND revision < %(number)s::bigint
-), current_state AS (
+), replaced AS (
+    UPDATE {T} t SET last_updated = fits.saved_at, variables = %(variables)s::text
+    FROM fits
+    WHERE t.strategy_id = %(strategy)s AND (t.xmin = fits.row_xmin
+        OR encode(sha256(convert_to(t.variables, 'UTF8')), 'hex') IN (fits.digest, %(digest)s::text, %(over)s::text))
+    RETURNING fits.saved_at
+), made AS (
     INSERT INTO {T} (id, last_updated, variables, strategy_id)
     SELECT %(id)s::text, saved_at, %(variables)s::text, %(strategy)s::text FROM fits
-    ON CONFLICT (strategy_id) DO UPDATE SET last_updated = excluded.last_updated, variables = excluded.variables
+    WHERE NOT EXISTS (SELECT FROM {T} t WHERE t.strategy_id = %(strategy)s)
+    ON CONFLICT (strategy_id) DO NOTHING
+    RETURNING last_updated
+), done AS MATERIALIZED (
+    SELECT saved_at, false AS is_new FROM replaced UNION ALL SELECT last_updated, true FROM made
 ), written AS (
     UPDATE {T_writers}
     SET revision = %(number)s::bigint, digest = %(digest)s::text, reason = %(reason)s::text,
         complete = %(complete)s::boolean, held_back = %(held_back)s::text, format = %(format)s::integer,
-        written_by = %(epoch)s::bigint, lease_until = saved_at + make_interval(secs => %(lease)s::float8)
-    FROM fits
+        written_by = %(epoch)s::bigint, row_xmin = pg_current_xact_id()::xid,
+        lease_until = saved_at + make_interval(secs => %(lease)s::float8)
+    FROM done
     WHERE strategy_id = %(strategy)s
 ), kept AS (
     INSERT INTO {T_history}
@@ -162,9 +208,95 @@ WITH settings AS MATERIALIZED (
     SELECT %(strategy)s::text, %(epoch)s::bigint, %(number)s::bigint, saved_at, %(reason)s::text,
         %(complete)s::boolean, %(snapshot)s::boolean, %(changed)s::text, %(removed)s::text, %(held_back)s::text,
         %(start_id)s::text, %(format)s::integer
-    FROM fits
+    FROM done
+), taken AS (
+    UPDATE {T_edits} e SET taken_by = found.epoch
+    FROM found
+    WHERE e.strategy_id = %(strategy)s AND e.fate = '' AND found.open_edits > 0
+        AND found.epoch = %(epoch)s::bigint AND found.start_id = %(start_id)s::text
+    RETURNING e.*
 )
-SELECT epoch, revision, start_id, owner FROM found
+SELECT %(strategy)s::text, found.epoch, found.revision, found.start_id, found.owner, found.digest, done.is_new, (
+    SELECT json_agg(json_build_array(id, change, format, author, note, token) ORDER BY id)::text FROM taken
+)
+FROM found LEFT JOIN done ON true
+
+-- :save_all  the same of several strategies, whose rows are locked in the order of their names, as in a renewal
+WITH settings AS MATERIALIZED (
+    SELECT set_config('lock_timeout', %(patience)s, true) AS patience,
+        CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END
+), found AS MATERIALIZED (
+    SELECT w.epoch AS w_epoch, w.revision AS w_revision, w.start_id AS w_start_id, w.owner, w.digest AS w_digest,
+        w.row_xmin, w.open_edits, mine.*
+    FROM settings CROSS JOIN unnest(
+        %(ids)b::text[], %(strategies)b::text[], %(epochs)b::bigint[], %(start_ids)b::text[], %(leases)b::float8[],
+        %(numbers)b::bigint[], %(follows)b::bigint[], %(states)b::text[], %(digests)b::text[], %(reasons)b::text[],
+        %(completes)b::boolean[], %(held_backs)b::text[], %(formats)b::integer[], %(snapshots)b::boolean[],
+        %(changes)b::text[], %(removals)b::text[], %(overs)b::text[]
+    ) AS mine (id, strategy_id, epoch, start_id, lease, number, follows, variables, digest, reason, complete,
+        held_back, format, snapshot, changed, removed, over)
+    JOIN {T_writers} w ON w.strategy_id = mine.strategy_id
+    WHERE settings.patience IS NOT NULL
+    ORDER BY w.strategy_id
+    FOR UPDATE OF w
+), fits AS MATERIALIZED (
+    SELECT clock_timestamp() AS saved_at, found.*
+    FROM found
+    WHERE w_epoch = epoch AND w_start_id = start_id AND w_revision = follows AND w_revision < number
+), replaced AS (
+    UPDATE {T} t SET last_updated = fits.saved_at, variables = fits.variables
+    FROM fits
+    WHERE t.strategy_id = fits.strategy_id AND (t.xmin = fits.row_xmin
+        OR encode(sha256(convert_to(t.variables, 'UTF8')), 'hex') IN (fits.w_digest, fits.digest, fits.over))
+    RETURNING fits.*
+), made AS (
+    INSERT INTO {T} (id, last_updated, variables, strategy_id)
+    SELECT id, saved_at, variables, strategy_id FROM fits
+    WHERE NOT EXISTS (SELECT FROM {T} t WHERE t.strategy_id = fits.strategy_id)
+    ON CONFLICT (strategy_id) DO NOTHING
+    RETURNING strategy_id AS made_id
+), done AS MATERIALIZED (
+    SELECT replaced.*, false AS is_new FROM replaced
+    UNION ALL
+    SELECT fits.*, true FROM made JOIN fits ON fits.strategy_id = made.made_id
+), written AS (
+    UPDATE {T_writers} w
+    SET revision = done.number, digest = done.digest, reason = done.reason, complete = done.complete,
+        held_back = done.held_back, format = done.format, written_by = done.epoch,
+        row_xmin = pg_current_xact_id()::xid, lease_until = done.saved_at + make_interval(secs => done.lease)
+    FROM done
+    WHERE w.strategy_id = done.strategy_id
+), kept AS (
+    INSERT INTO {T_history}
+        (strategy_id, epoch, revision, saved_at, reason, complete, snapshot, changed, removed, held_back, start_id,
+        format)
+    SELECT strategy_id, epoch, number, saved_at, reason, complete, snapshot, changed, removed, held_back, start_id,
+        format
+    FROM done
+), taken AS (
+    UPDATE {T_edits} e SET taken_by = found.epoch
+    FROM found
+    WHERE e.strategy_id = found.strategy_id AND e.fate = '' AND found.open_edits > 0
+        AND found.w_epoch = found.epoch AND found.w_start_id = found.start_id
+    RETURNING e.*
+)
+SELECT found.strategy_id, found.w_epoch, found.w_revision, found.w_start_id, found.owner, found.w_digest, done.is_new, (
+    SELECT json_agg(json_build_array(id, change, format, author, note, token) ORDER BY id)::text FROM taken
+    WHERE taken.strategy_id = found.strategy_id
+)
+FROM found LEFT JOIN done ON done.strategy_id = found.strategy_id
+
+-- :resolve  what became of edits, in the transaction of the revision that holds them
+WITH resolved AS (
+    UPDATE {T_edits} e SET fate = mine.fate, said = mine.said, revision = %(revision)s::bigint
+    FROM unnest(%(numbers)s::bigint[], %(fates)s::text[], %(saids)s::text[]) AS mine (id, fate, said)
+    WHERE e.id = mine.id AND e.strategy_id = %(strategy)s AND e.fate = ''
+    RETURNING e.id
+)
+UPDATE {T_writers} SET open_edits = open_edits - (SELECT count(*) FROM resolved) WHERE strategy_id = %(strategy)s
+
+-- :variables  the current state alone
+SELECT variables FROM {T} WHERE strategy_id = %(strategy)s
 
 -- :keep_fenced  a revision that was refused, beside those that were current
 INSERT INTO {T_history}
@@ -244,3 +376,47 @@ ORDER BY epoch DESC, revision DESC LIMIT %(limit)s::bigint
 
 -- :names  the strategies that have a saved state
 SELECT strategy_id FROM {T}
+
+-- :ask  somebody asks for an edit, of a strategy that was started once; asked again it is the same one
+WITH settings AS MATERIALIZED (
+    SELECT set_config('lock_timeout', %(patience)s, true) AS patience,
+        CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END
+), asked AS (
+    INSERT INTO {T_edits} (strategy_id, token, asked_at, author, note, change, format, taken_by, fate, said, revision)
+    SELECT w.strategy_id, %(token)s::text, clock_timestamp(), %(author)s::text, %(note)s::text, %(change)s::text,
+        %(format)s::integer, 0, %(fate)s::text, %(said)s::text, 0
+    FROM settings CROSS JOIN {T_writers} w
+    WHERE w.strategy_id = %(strategy)s AND settings.patience IS NOT NULL
+    ON CONFLICT (token) DO NOTHING
+    RETURNING strategy_id, fate
+)
+UPDATE {T_writers} w SET open_edits = open_edits + 1
+FROM asked WHERE w.strategy_id = asked.strategy_id AND asked.fate = ''
+
+-- :asked  the number of what was asked for
+SELECT id FROM {T_edits} WHERE token = %(token)s
+
+-- :cancel  an edit is taken back, unless the start that runs has taken it up
+WITH settings AS MATERIALIZED (
+    SELECT set_config('lock_timeout', %(patience)s, true) AS patience,
+        CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END
+), found AS MATERIALIZED (
+    SELECT w.strategy_id, w.epoch, w.owner
+    FROM settings CROSS JOIN {T_writers} w
+    WHERE w.strategy_id = %(strategy)s AND settings.patience IS NOT NULL
+    FOR UPDATE OF w
+), cancelled AS (
+    UPDATE {T_edits} e SET fate = 'cancelled'
+    FROM found
+    WHERE e.id = %(number)s::bigint AND e.strategy_id = found.strategy_id AND e.fate = ''
+        AND (e.taken_by <> found.epoch OR found.owner = '')
+    RETURNING e.id
+)
+UPDATE {T_writers} w SET open_edits = open_edits - 1 FROM cancelled WHERE w.strategy_id = %(strategy)s
+
+-- :edits  the newest edits of a strategy, newest first
+SELECT id, change, format, author, note, token, (extract(epoch FROM asked_at) * 1000000)::bigint,
+    extract(epoch FROM clock_timestamp() - asked_at)::float8, taken_by, fate, said, revision
+FROM {T_edits}
+WHERE strategy_id = %(strategy)s AND (%(number)s::bigint IS NULL OR id = %(number)s::bigint)
+ORDER BY id DESC LIMIT %(limit)s::bigint

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeVar
 
 from stratvars.database import Database
+from stratvars.edits import Edit
 from stratvars.errors import UnavailableError
-from stratvars.outcome import Fenced, Outcome, Renewal, Saved
-from stratvars.revision import LEASE, Claim, Holder, Revision, Stored
-from stratvars.store.postgres import rows, schema
+from stratvars.outcome import Left, Outcome, Renewal, Renewed
+from stratvars.revision import LEASE, Claim, Held, Holder, Revision, Stored
+from stratvars.store.base import PATIENCE
+from stratvars.store.postgres import rows, saving, schema
 from stratvars.store.postgres.connect import WatchedConnection
 from stratvars.store.postgres.explain import MissingTableError
 from stratvars.store.postgres.session import Session, transaction
 from stratvars.store.postgres.statements import statements
-from stratvars.store.verdict import Found, grant, judge, judge_renewal
+from stratvars.store.verdict import Found, grant, judge_renewal
 
 _Result = TypeVar("_Result")
-_PATIENCE = "1000"
-"""Milliseconds to wait for somebody's lock: under the deadline of a backup."""
 _TRIES = 5
 
 
@@ -51,16 +52,37 @@ class PostgresStore:
         wanted = Claim(table, strategy, start_id, owner, *above, lease)
         return self._run(lambda connection: _acquire(connection, wanted, take_over))
 
-    def renew(self, claims: Sequence[Claim]) -> list[Renewal | Fenced]:
-        return self._run(lambda connection: _renew(connection, claims))
+    def renew(self, leases: Sequence[Held]) -> list[Renewal]:
+        return self._run(lambda connection: _renew(connection, leases))
+
+    def ask(self, table: str, strategy: str, edit: Edit, *, refused: str = "") -> int | None:
+        sql = statements(table)
+
+        def work(connection: WatchedConnection) -> int | None:
+            with self._writing(connection):
+                connection.execute(sql["ask"].encode(), rows.ask(strategy, edit, refused, PATIENCE))
+                row = connection.execute(sql["asked"].encode(), {"token": edit.token}).fetchone()
+            return None if row is None else int(row[0])
+
+        return self._run(work)
+
+    def cancel(self, table: str, strategy: str, number: int) -> None:
+        query = statements(table)["cancel"].encode()
+        parameters = {"strategy": strategy, "number": number, "patience": rows.milliseconds(PATIENCE)}
+
+        def work(connection: WatchedConnection) -> None:
+            with self._writing(connection):
+                connection.execute(query, parameters)
+
+        self._run(work)
 
     def keep_fenced(self, revision: Revision) -> None:
         sql = statements(revision.claim.table)
 
         def work(connection: WatchedConnection) -> None:
             with transaction(connection):
-                connection.execute(sql["settings"].encode(), {"patience": _PATIENCE})
-                connection.execute(sql["keep_fenced"].encode(), rows.save(revision, _PATIENCE))
+                connection.execute(sql["settings"].encode(), {"patience": rows.milliseconds(PATIENCE)})
+                connection.execute(sql["keep_fenced"].encode(), rows.save(revision, PATIENCE))
 
         self._run(work)
 
@@ -73,8 +95,8 @@ class PostgresStore:
         row = self._run(lambda connection: connection.execute(query, parameters).fetchone())
         return None if row is None else rows.stored(row)
 
-    def save(self, batch: Sequence[Revision]) -> list[Outcome]:
-        return self._run(lambda connection: self._save(connection, batch))
+    def save(self, batch: Sequence[Revision], *, patience: float = PATIENCE) -> list[Outcome]:
+        return self._run(lambda connection: self._save(connection, batch, patience))
 
     def release(self, claim: Claim) -> None:
         sql = statements(claim.table)
@@ -82,7 +104,7 @@ class PostgresStore:
 
         def work(connection: WatchedConnection) -> None:
             with transaction(connection):
-                connection.execute(sql["settings"].encode(), {"patience": _PATIENCE})
+                connection.execute(sql["settings"].encode(), {"patience": rows.milliseconds(PATIENCE)})
                 # Two statements: while the first waits for a ghost save's commit, the one that decides whether
                 # anything was ever saved must not have looked already.
                 connection.execute(sql["release_writer"].encode(), key)
@@ -104,6 +126,10 @@ class PostgresStore:
     def close(self) -> None:
         self._session.close()
 
+    def _writing(self, connection: WatchedConnection) -> AbstractContextManager[None]:
+        """For one statement: it is its own transaction, unless the role's transactions only read by default."""
+        return transaction(connection) if self._session.begins_writes else nullcontext()
+
     def _run(self, work: Callable[[WatchedConnection], _Result]) -> _Result:
         try:
             return self._session.run(work)
@@ -113,20 +139,18 @@ class PostgresStore:
             schema.prepare(self._session, table)
         return self._session.run(work)
 
-    def _save(self, connection: WatchedConnection, batch: Sequence[Revision]) -> list[Outcome]:
-        if len(batch) == 1 and not self._session.begins_writes:
-            return [_save_one(connection, batch[0])]
-        with transaction(connection):
-            # In the order of the names: two batches that lock the same rows in another order wait for each other.
-            order = sorted(range(len(batch)), key=lambda index: batch[index].claim.strategy)
-            outcomes = {index: _save_one(connection, batch[index]) for index in order}
-        return [outcomes[index] for index in range(len(batch))]
+    def _save(self, connection: WatchedConnection, batch: Sequence[Revision], patience: float) -> list[Outcome]:
+        resolves = any(revision.resolves for revision in batch)
+        with transaction(connection) if resolves else self._writing(connection):
+            outcomes = saving.save(connection, batch, patience)
+            saving.resolve(connection, batch, outcomes)
+        return outcomes
 
 
 def _acquire(connection: WatchedConnection, wanted: Claim, take_over: Holder | None) -> Claim | Holder:
     sql = statements(wanted.table)
     with transaction(connection):
-        connection.execute(sql["settings"].encode(), {"patience": _PATIENCE})
+        connection.execute(sql["settings"].encode(), {"patience": rows.milliseconds(PATIENCE)})
         for _ in range(_TRIES):
             row = connection.execute(sql["writer"].encode(), {"strategy": wanted.strategy}).fetchone()
             if row is not None:
@@ -160,22 +184,17 @@ def _parameters(claim: Claim) -> dict[str, object]:
     }
 
 
-def _renew(connection: WatchedConnection, claims: Sequence[Claim]) -> list[Renewal | Fenced]:
-    query = statements(claims[0].table)["renew"].encode()
-    parameters = {
-        "patience": _PATIENCE,
-        "strategies": [claim.strategy for claim in claims],
-        "epochs": [claim.epoch for claim in claims],
-        "start_ids": [claim.start_id for claim in claims],
-        "leases": [claim.lease for claim in claims],
-    }
-    found = {name: Found(*row) for name, *row in connection.execute(query, parameters).fetchall()}
-    return [judge_renewal(claim, found.get(claim.strategy)) for claim in claims]
+def _renew(connection: WatchedConnection, leases: Sequence[Held]) -> list[Renewal]:
+    query = statements(leases[0].claim.table)["renew"].encode()
+    rows_found = connection.execute(query, rows.renewal(leases, PATIENCE)).fetchall()
+    found = {strategy: row for strategy, *row in rows_found}
+    return [_renewal(held, *found[held.claim.strategy]) for held in leases]
 
 
-def _save_one(connection: WatchedConnection, revision: Revision) -> Outcome:
-    query = statements(revision.claim.table)["save"].encode()
-    row = connection.execute(query, rows.save(revision, _PATIENCE)).fetchone()
-    verdict = judge(revision, None if row is None else Found(*row))
-    # The statement wrote exactly when the row is one to which the verdict says nothing against it.
-    return Saved(revision.number) if verdict is None else verdict
+def _renewal(held: Held, is_there: bool, epoch: int | None, *row: Any) -> Renewal:
+    """``epoch`` is None, and so is what follows, where the row is not there or somebody has it locked."""
+    if is_there and epoch is None:
+        return Left()
+    revision, start_id, owner, edits = row
+    found = None if epoch is None else Found(epoch, revision, start_id, owner)
+    return judge_renewal(held, found) or Renewed(rows.waiting(edits))

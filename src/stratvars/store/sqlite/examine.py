@@ -31,9 +31,9 @@ LITTLE_SPACE: Final = 100_000_000
 _PATIENCE: Final = 1.0
 _HEADER: Final = 20
 _WAL: Final = 2
-_TABLES: Final = ("", "_writers", "_history")
+_TABLES: Final = ("", "_writers", "_history", "_edits")
 _PACKAGE: Final = __package__ or ""
-_USED: Final = ("save_row", "add_writer", "take_writer", "save_writer", "save_history", "current")
+_USED: Final = ("save_row", "add_writer", "take_writer", "save_writer", "save_history", "current", "ask")
 _ELSEWHERE: Final = "name another database in DB_CONNECTION_STR"
 
 
@@ -189,7 +189,7 @@ def _tables(connection: sqlite3.Connection, table: str) -> tuple[list[Fact], tup
     if missing:
         return [ok("tables", f"{', '.join(missing)}: not there yet, will be made at the first start")], ()
     found = [_read(row) for row in connection.execute(sql["all_current"])]
-    facts = [ok("tables", f"{table} and the two beside it are there")]
+    facts = [ok("tables", f"{table} and those beside it are there")]
     facts += [lost_row(name) for (name,) in connection.execute(questions["lost"])]
     facts += [fact for fact in found if isinstance(fact, Fact)]
     return facts, tuple(stored for stored in found if isinstance(stored, Stored))

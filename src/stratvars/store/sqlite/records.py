@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from stratvars.edits import Asked
 from stratvars.revision import Entry, Kept, Landmark, Moment, Stored
 from stratvars.store import sqlfiles
 from stratvars.store.current import HIGHEST, kept_from
@@ -59,6 +60,10 @@ class SqliteRecords:
             "limit": limit,
         }
         return [rows.entry(row) for row in self._fetch(table, "revisions", wanted)]
+
+    def edits(self, table: str, strategy: str, *, limit: int, number: int | None = None) -> list[Asked]:
+        wanted: _Parameters = {"strategy": strategy, "limit": limit, "number": number}
+        return [rows.asked(row) for row in self._fetch(table, "edits", wanted)]
 
     def close(self) -> None:
         self._connection.close()

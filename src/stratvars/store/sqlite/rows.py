@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from stratvars.edits import Asked
 from stratvars.revision import Entry, Revision, Stored
-from stratvars.store.current import entry_from, stored_from
+from stratvars.store.current import asked_from, entry_from, stored_from
 
 
 def stored(row: tuple[Any, ...]) -> Stored:
@@ -17,6 +18,11 @@ def stored(row: tuple[Any, ...]) -> Stored:
 def entry(row: tuple[Any, ...]) -> Entry:
     """A row of ``revisions``."""
     return entry_from(row, datetime.fromisoformat(row[3]))
+
+
+def asked(row: tuple[Any, ...]) -> Asked:
+    """A row of ``edits``."""
+    return asked_from(row, datetime.fromisoformat(row[6]))
 
 
 def writer(revision: Revision) -> tuple[object, ...]:

@@ -20,7 +20,8 @@ CREATE TABLE IF NOT EXISTS {T_writers} (
     complete INTEGER NOT NULL,
     held_back TEXT NOT NULL,
     format INTEGER NOT NULL,
-    written_by INTEGER NOT NULL
+    written_by INTEGER NOT NULL,
+    open_edits INTEGER NOT NULL
 ) WITHOUT ROWID
 
 -- :create_history  every revision that changed something: what it set and unset, and why
@@ -40,8 +41,25 @@ CREATE TABLE IF NOT EXISTS {T_history} (
     PRIMARY KEY (strategy_id, epoch, revision)
 )
 
+-- :create_edits  what somebody asks to be changed, and what became of it
+CREATE TABLE IF NOT EXISTS {T_edits} (
+    id INTEGER PRIMARY KEY,
+    strategy_id TEXT NOT NULL,
+    token TEXT NOT NULL UNIQUE,
+    asked_at TIMESTAMP NOT NULL,
+    author TEXT NOT NULL,
+    note TEXT NOT NULL,
+    change TEXT NOT NULL,
+    format INTEGER NOT NULL,
+    taken_by INTEGER NOT NULL,
+    fate TEXT NOT NULL,
+    said TEXT NOT NULL,
+    revision INTEGER NOT NULL
+)
+
 -- :writer  who holds a strategy and what was written last
-SELECT epoch, revision, start_id, owner, lease_until, (julianday(lease_until) - julianday('now')) * 86400.0, lease
+SELECT epoch, revision, start_id, owner, lease_until, (julianday(lease_until) - julianday('now')) * 86400.0, lease,
+    digest, open_edits
 FROM {T_writers} WHERE strategy_id = ?
 
 -- :known  what the history knows of a strategy without a row, which was removed by somebody
@@ -50,8 +68,8 @@ SELECT coalesce(max(epoch), 0), coalesce(max(revision), 0), '', '' FROM {T_histo
 -- :add_writer  the first start of a strategy
 INSERT INTO {T_writers}
     (epoch, revision, start_id, owner, lease_until, lease, strategy_id, digest, reason, complete, held_back, format,
-    written_by)
-VALUES (?, ?, ?, ?, strftime('%Y-%m-%d %H:%M:%f+00:00', 'now', ?), ?, ?, '', '', 0, '{}', 0, 0)
+    written_by, open_edits)
+VALUES (?, ?, ?, ?, strftime('%Y-%m-%d %H:%M:%f+00:00', 'now', ?), ?, ?, '', '', 0, '{}', 0, 0, 0)
 
 -- :take_writer  a later start of a strategy
 UPDATE {T_writers}
@@ -69,10 +87,18 @@ UPDATE {T_writers} SET owner = '' WHERE strategy_id = ? AND epoch = ? AND start_
 DELETE FROM {T_writers} WHERE strategy_id = ?1 AND epoch = ?2 AND start_id = ?3 AND revision = 0
     AND NOT EXISTS (SELECT 1 FROM {T_history} WHERE strategy_id = ?1)
 
+-- :variables  the current state alone
+SELECT variables FROM {T} WHERE strategy_id = ?
+
 -- :save_row  the current state; the row keeps its id for ever
-INSERT INTO {T} (id, last_updated, variables, strategy_id)
-VALUES (?, strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'), ?, ?)
-ON CONFLICT (strategy_id) DO UPDATE SET last_updated = excluded.last_updated, variables = excluded.variables
+UPDATE {T} SET last_updated = strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'), variables = ? WHERE strategy_id = ?
+
+-- :add_row  the first one of a strategy
+INSERT INTO {T} (variables, strategy_id, id, last_updated)
+VALUES (?, ?, ?, strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'))
+
+-- :version  changes when another connection has written to the file since this one looked; sqlite.org/pragma.html
+PRAGMA data_version
 
 -- :save_writer  what was written last; the lease begins anew
 UPDATE {T_writers}
@@ -159,3 +185,37 @@ ORDER BY epoch DESC, revision DESC LIMIT :limit
 
 -- :names  the strategies that have a saved state
 SELECT strategy_id FROM {T} ORDER BY strategy_id
+
+-- :ask  somebody asks for an edit; asked again it is the same one
+INSERT INTO {T_edits} (strategy_id, token, asked_at, author, note, change, format, taken_by, fate, said, revision)
+VALUES (?, ?, strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'), ?, ?, ?, ?, 0, ?, ?, 0)
+ON CONFLICT (token) DO NOTHING
+
+-- :count_edits  so many more wait, or less
+UPDATE {T_writers} SET open_edits = open_edits + ? WHERE strategy_id = ?
+
+-- :asked  the number of what was asked for
+SELECT id FROM {T_edits} WHERE token = ?
+
+-- :take_edits  the start that runs has them
+UPDATE {T_edits} SET taken_by = ? WHERE strategy_id = ? AND fate = ''
+
+-- :open_edits  those that wait, in their order
+SELECT id, change, format, author, note, token FROM {T_edits} WHERE strategy_id = ? AND fate = '' ORDER BY id
+
+-- :resolve  what became of one
+UPDATE {T_edits} SET fate = ?, said = ?, revision = ? WHERE id = ? AND strategy_id = ? AND fate = ''
+
+-- :cancel  an edit is taken back, unless the start that runs has taken it up
+UPDATE {T_edits} SET fate = 'cancelled'
+WHERE id = ? AND strategy_id = ? AND fate = '' AND NOT EXISTS (
+    SELECT 1 FROM {T_writers} w
+    WHERE w.strategy_id = {T_edits}.strategy_id AND w.epoch = {T_edits}.taken_by AND w.owner <> ''
+)
+
+-- :edits  the newest edits of a strategy, newest first
+SELECT id, change, format, author, note, token, asked_at, (julianday('now') - julianday(asked_at)) * 86400.0, taken_by,
+    fate, said, revision
+FROM {T_edits}
+WHERE strategy_id = :strategy AND (:number IS NULL OR id = :number)
+ORDER BY id DESC LIMIT :limit

@@ -7,21 +7,22 @@ import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
+from stratvars.edits import Edit
 from stratvars.errors import RefusedError, UnavailableError
-from stratvars.outcome import Fenced, Outcome, Renewal, Saved
-from stratvars.revision import LEASE, Claim, Holder, Revision, Stored
+from stratvars.outcome import Foreign, Outcome, Renewal, Renewed, Saved
+from stratvars.revision import LEASE, Claim, Held, Holder, Revision, Stored, digest_of
 from stratvars.store import sqlfiles
-from stratvars.store.sqlite import rows
+from stratvars.store.base import PATIENCE
+from stratvars.store.sqlite import editing, rows
 from stratvars.store.sqlite.connect import explain, open_writer
 from stratvars.store.sqlite.lock import FileLock, lock_path
 from stratvars.store.sqlite.starts import StartLocks
 from stratvars.store.verdict import Found, grant, judge, judge_renewal
 
 _PACKAGE = __package__ or ""
-_PATIENCE = 1.0
-"""Seconds to wait for another writer, once for our lock and once for SQLite's: under the deadline of a backup."""
 
 
 class SqliteStore:
@@ -37,6 +38,8 @@ class SqliteStore:
         self._lock: FileLock | None = None
         self._connection: sqlite3.Connection | None = None
         self._identity = (0, 0)
+        self._looked: dict[tuple[str, str], int] = {}
+        """At which version of the file the row of a strategy was as our last save left it."""
         self._tables: dict[str, dict[str, str]] = {}
         self._starts = StartLocks(lock_path(path))
 
@@ -69,16 +72,32 @@ class SqliteStore:
                 connection.execute(sql["add_writer" if found is None else "take_writer"], row)
             return answer
 
-    def renew(self, claims: Sequence[Claim]) -> list[Renewal | Fenced]:
+    def renew(self, leases: Sequence[Held]) -> list[Renewal]:
         with self._write() as connection:
-            return [self._renew_one(connection, claim) for claim in claims]
+            return [self._renew_one(connection, held) for held in leases]
 
-    def _renew_one(self, connection: sqlite3.Connection, claim: Claim) -> Renewal | Fenced:
+    def _renew_one(self, connection: sqlite3.Connection, held: Held) -> Renewal:
+        claim = held.claim
         sql = self._tables[claim.table]
-        verdict = judge_renewal(claim, _found(connection, sql, claim.strategy))
-        if verdict is Renewal.RENEWED:
-            connection.execute(sql["renew_writer"], (rows.from_now(claim.lease), claim.strategy))
-        return verdict
+        found = _found(connection, sql, claim.strategy)
+        verdict = judge_renewal(held, found)
+        if verdict is not None:
+            return verdict
+        connection.execute(sql["renew_writer"], (rows.from_now(claim.lease), claim.strategy))
+        return Renewed(self._waiting(connection, claim, found))
+
+    def _waiting(self, connection: sqlite3.Connection, claim: Claim, found: Found | None) -> tuple[Edit, ...]:
+        if found is None or found.open_edits == 0:
+            return ()
+        return editing.take(connection, self._tables[claim.table], claim)
+
+    def ask(self, table: str, strategy: str, edit: Edit, *, refused: str = "") -> int | None:
+        with self._write() as connection:
+            return editing.ask(connection, self._tables[table], strategy, edit, refused)
+
+    def cancel(self, table: str, strategy: str, number: int) -> None:
+        with self._write() as connection:
+            editing.cancel(connection, self._tables[table], strategy, number)
 
     def keep_fenced(self, revision: Revision) -> None:
         sql = self._tables[revision.claim.table]
@@ -94,20 +113,41 @@ class SqliteStore:
             row = connection.execute(sql["current"], (claim.strategy,)).fetchone()
         return None if row is None else rows.stored(row)
 
-    def save(self, batch: Sequence[Revision]) -> list[Outcome]:
+    def save(self, batch: Sequence[Revision], *, patience: float = PATIENCE) -> list[Outcome]:  # noqa: ARG002
         with self._write() as connection:
             return [self._save_one(connection, revision) for revision in batch]
 
     def _save_one(self, connection: sqlite3.Connection, revision: Revision) -> Outcome:
         claim = revision.claim
         sql = self._tables[claim.table]
-        verdict = judge(revision, _found(connection, sql, claim.strategy))
+        found = _found(connection, sql, claim.strategy)
+        verdict = judge(revision, found) or self._foreign(connection, revision, found)
+        if isinstance(verdict, Saved):
+            return replace(verdict, edits=self._waiting(connection, claim, found))
         if verdict is not None:
             return verdict
-        connection.execute(sql["save_row"], (str(uuid.uuid4()), revision.variables, claim.strategy))
+        row = (revision.variables, claim.strategy)
+        is_new = connection.execute(sql["save_row"], row).rowcount == 0
+        if is_new:
+            connection.execute(sql["add_row"], (*row, str(uuid.uuid4())))
         connection.execute(sql["save_writer"], rows.writer(revision))
         connection.execute(sql["save_history"], rows.history(revision))
-        return Saved(revision.number)
+        editing.resolve(connection, sql, revision)
+        was_missing = is_new and found is not None and found.digest != ""
+        return Saved(revision.number, was_missing, self._waiting(connection, claim, found))
+
+    def _foreign(self, connection: sqlite3.Connection, revision: Revision, found: Found | None) -> Foreign | None:
+        """What somebody else has put into the row; None when it is as the last save left it, or gone."""
+        claim = revision.claim
+        sql = self._tables[claim.table]
+        [version] = connection.execute(sql["version"]).fetchone()
+        key = (claim.table, claim.strategy)
+        if self._looked.get(key) != version:
+            row = connection.execute(sql["variables"], (claim.strategy,)).fetchone()
+            if row is not None and found is not None and not _may_replace(revision, found, row[0]):
+                return Foreign(row[0])
+            self._looked[key] = version
+        return None
 
     def release(self, claim: Claim) -> None:
         sql = self._tables[claim.table]
@@ -134,7 +174,7 @@ class SqliteStore:
                 return
             try:
                 # Another writer or a reader may be busy: then the log stays, and nothing is lost by that.
-                with suppress(UnavailableError, sqlite3.Error), lock.hold(_PATIENCE):
+                with suppress(UnavailableError, sqlite3.Error), lock.hold(PATIENCE):
                     if self._connection is not None:
                         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                         self._drop()
@@ -147,7 +187,7 @@ class SqliteStore:
         """One transaction, durable when the block is left without an error."""
         with self._mutex:
             lock = self._file_lock()
-            with lock.hold(_PATIENCE), self._use() as connection:
+            with lock.hold(PATIENCE), self._use() as connection:
                 # IMMEDIATE: a transaction that turns into a writer half-way fails at once, however long it may wait.
                 connection.execute("BEGIN IMMEDIATE")
                 try:
@@ -183,14 +223,14 @@ class SqliteStore:
             # Somebody removed or replaced the file: what is written to the old one would be lost with it.
             self._drop()
         if self._connection is None:
-            self._connection = open_writer(self._path, _PATIENCE)
+            self._connection = open_writer(self._path, PATIENCE)
             self._identity = _identity(self._path)
             for table, sql in self._tables.items():
                 self._create(self._connection, table, sql)
         return self._connection
 
     def _create(self, connection: sqlite3.Connection, table: str, sql: dict[str, str]) -> None:
-        for name in ("create_table", "create_writers", "create_history"):
+        for name in ("create_table", "create_writers", "create_history", "create_edits"):
             connection.execute(sql[name])
         try:
             for name, parameters in _WRITTEN.items():
@@ -203,18 +243,23 @@ class SqliteStore:
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
+        self._looked.clear()  # each connection counts the versions for itself
         if connection is not None:
             with suppress(sqlite3.Error):
                 connection.close()
 
 
-_WRITTEN = {"save_row": 3, "add_writer": 7, "save_writer": 9, "save_history": 11}
+_WRITTEN = {"save_row": 2, "add_row": 3, "add_writer": 7, "save_writer": 9, "save_history": 11, "ask": 8}
 """Statements that fail on a table of another shape, with how many parameters each has."""
 
 
 def _found(connection: sqlite3.Connection, sql: dict[str, str], strategy: str) -> Found | None:
     row = connection.execute(sql["writer"], (strategy,)).fetchone()
     return None if row is None else Found(*row)
+
+
+def _may_replace(revision: Revision, found: Found, text: str) -> bool:
+    return digest_of(text) in {found.digest, revision.digest, revision.over}
 
 
 def _identity(path: Path) -> tuple[int, int]:

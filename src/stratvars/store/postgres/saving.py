@@ -1,0 +1,100 @@
+"""Saves: one revision, or several of one table, in one statement and one round trip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from stratvars.edits import Edit
+from stratvars.errors import LockedError
+from stratvars.outcome import Foreign, Outcome, Saved
+from stratvars.revision import Revision, digest_of
+from stratvars.store.postgres import rows
+from stratvars.store.postgres.connect import WatchedConnection
+from stratvars.store.postgres.statements import statements
+from stratvars.store.verdict import Found, judge
+
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a save found, and whether it wrote.
+
+    Attributes:
+        found: the writers' row as it was before.
+        is_new: None when nothing was written; else whether the row of the current state was made anew.
+        edits: that wait for the strategy.
+    """
+
+    found: Found
+    is_new: bool | None
+    edits: tuple[Edit, ...]
+
+
+def save(connection: WatchedConnection, batch: Sequence[Revision], patience: float) -> list[Outcome]:
+    """What became of the revisions; see ``Store.save``.
+
+    Raises:
+        LockedError: somebody is busy with the row of one.
+    """
+    answers = _send(connection, batch, patience)
+    outcomes = []
+    for revision in batch:
+        outcome = _outcome(connection, revision, answers.get(revision.claim.strategy))
+        for _ in range(_TRIES):
+            if outcome is not None:
+                break
+            again = _send(connection, [revision], patience)
+            outcome = _outcome(connection, revision, again.get(revision.claim.strategy))
+        if outcome is None:
+            raise LockedError(f"somebody makes and removes the row of {revision.claim.strategy!r}")
+        outcomes.append(outcome)
+    return outcomes
+
+
+def resolve(connection: WatchedConnection, batch: Sequence[Revision], outcomes: Sequence[Outcome]) -> None:
+    """Write what became of the edits that saved revisions resolve."""
+    for revision, outcome in zip(batch, outcomes, strict=True):
+        if revision.resolves and isinstance(outcome, Saved):
+            query = statements(revision.claim.table)["resolve"].encode()
+            connection.execute(query, rows.resolve(revision))
+
+
+def _send(connection: WatchedConnection, batch: Sequence[Revision], patience: float) -> dict[str, Answer]:
+    """The answers, by strategy; one that has no writers' row is not among them."""
+    sql = statements(batch[0].claim.table)
+    if len(batch) == 1:
+        # Two statements for one work: for one revision the other one takes a tenth longer.
+        cursor = connection.execute(sql["save"].encode(), rows.save(batch[0], patience))
+    else:
+        cursor = connection.execute(sql["save_all"].encode(), rows.save_all(batch, patience))
+    answers = {}
+    for strategy, epoch, revision, start_id, owner, digest, is_new, edits in cursor.fetchall():
+        answers[strategy] = Answer(Found(epoch, revision, start_id, owner, digest=digest), is_new, rows.waiting(edits))
+    return answers
+
+
+def _outcome(connection: WatchedConnection, revision: Revision, answer: Answer | None) -> Outcome | None:
+    """None when it is to be sent again."""
+    verdict = judge(revision, None if answer is None else answer.found)
+    if isinstance(verdict, Saved) and answer is not None:
+        return replace(verdict, edits=_left(revision, answer.edits))
+    if verdict is not None or answer is None:
+        return verdict
+    # Nothing speaks against it: it was written, unless the current state is another than the last save left.
+    if answer.is_new is not None:
+        was_missing = answer.is_new and answer.found.digest != ""
+        return Saved(revision.number, was_missing, _left(revision, answer.edits))
+    query = statements(revision.claim.table)["variables"].encode()
+    row = connection.execute(query, {"strategy": revision.claim.strategy}).fetchone()
+    if row is None or digest_of(row[0]) in {answer.found.digest, revision.digest}:
+        # While the statement waited for the writers' row another save was committed; it saw the state of before.
+        return None
+    return Foreign(row[0])
+
+
+def _left(revision: Revision, edits: Sequence[Edit]) -> tuple[Edit, ...]:
+    """The edits that still wait after this revision, which was read with them."""
+    resolved = {resolution.number for resolution in revision.resolves}
+    return tuple(edit for edit in edits if edit.number not in resolved)

@@ -1,0 +1,143 @@
+"""What every store does with edits; see the package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stratvars.edits import Change, Edit, Fate, Resolution
+from stratvars.outcome import Fenced, Renewed, Saved
+from stratvars.revision import Held, Holder
+from stratvars.store.base import Records, Store
+from stratvars.testing.samples import TABLE, acquired, revision_of
+
+_CHANGE = Change({"limit": '"1.50"', "Ünï 'quoted\" 💰": "[1, 2]"}, ("old", "a b"))
+
+
+class EditContract:
+    """See the module."""
+
+    def open(self, place: Path) -> tuple[Store, Records]:
+        """A store on the database at ``place``, a folder of the test's own, and what looks at it."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def sides(self, tmp_path: Path) -> Iterator[tuple[Store, Records]]:
+        store, records = self.open(tmp_path)
+        with closing(store), closing(records):
+            store.prepare(TABLE)
+            yield store, records
+
+    def test_an_edit_is_kept_as_it_was_asked_for_and_counted_once(self, sides: tuple[Store, Records]) -> None:
+        store, records = sides
+        acquired(store, "bot")
+        edit = Edit(_CHANGE, 1, "kim on desk", "lower the limit")
+        numbers = [store.ask(TABLE, "bot", edit) for _ in range(2)]
+        assert numbers[0] == numbers[1]
+        other = store.ask(TABLE, "bot", replace(edit, token="another"))  # noqa: S106  no secret
+        assert other is not None
+        assert numbers[0] is not None
+        assert other > numbers[0]
+        newest, asked = records.edits(TABLE, "bot", limit=10)
+        assert asked.edit == replace(edit, number=numbers[0])
+        assert (asked.fate, asked.taken_by, asked.said, asked.revision) == (Fate.OPEN, 0, "", 0)
+        assert 0 <= newest.age <= asked.age < 60
+        assert asked.asked_at.utcoffset() is not None
+        assert [one.edit.number for one in records.edits(TABLE, "bot", limit=1)] == [other]
+        assert records.edits(TABLE, "bot", limit=10, number=numbers[0])[0].edit == asked.edit
+        assert records.edits(TABLE, "Bot", limit=10) == []
+
+    def test_nobody_can_be_asked_who_never_started(self, sides: tuple[Store, Records]) -> None:
+        store, records = sides
+        assert store.ask(TABLE, "ghost", Edit(_CHANGE, 1, "kim")) is None
+        assert records.edits(TABLE, "ghost", limit=10) == []
+
+    def test_a_save_and_a_renewal_bring_what_waits_until_it_is_resolved(self, sides: tuple[Store, Records]) -> None:
+        store, records = sides
+        claim = acquired(store, "bot")
+        acquired(store, "Bot")
+        assert store.renew([Held(claim, 0)]) == [Renewed()]
+        first = store.ask(TABLE, "bot", Edit(_CHANGE, 1, "kim"))
+        second = store.ask(TABLE, "bot", Edit(Change(unset=("x",)), 1, "jo"))
+        assert first is not None
+        assert second is not None
+        store.ask(TABLE, "Bot", Edit(_CHANGE, 1, "kim"))
+        [renewed] = store.renew([Held(claim, 0)])
+        assert isinstance(renewed, Renewed)
+        assert [edit.number for edit in renewed.edits] == [first, second]
+        assert renewed.edits[0].change == _CHANGE
+        [saved] = store.save([revision_of(claim, {"x": "1"})])
+        assert isinstance(saved, Saved)
+        assert saved.edits == renewed.edits, "until it is resolved it comes again: the first answer may be lost"
+        resolves = (Resolution(first, Fate.APPLIED), Resolution(second, Fate.REFUSED, "x is needed"))
+        revision = replace(revision_of(claim, {"x": "2"}, follows=1), resolves=resolves)
+        for _ in range(2):
+            [saved] = store.save([revision])
+            assert isinstance(saved, Saved)
+            assert (saved.number, saved.edits) == (2, ())
+        told = {one.edit.number: one for one in records.edits(TABLE, "bot", limit=10)}
+        assert (told[first].fate, told[first].revision, told[first].taken_by) == ("applied", 2, claim.epoch)
+        assert (told[second].fate, told[second].revision, told[second].said) == ("refused", 2, "x is needed")
+
+    def test_a_save_of_several_brings_each_what_is_its_own(self, sides: tuple[Store, Records]) -> None:
+        store, _ = sides
+        claims = [acquired(store, name) for name in "abc"]
+        numbers = [store.ask(TABLE, name, Edit(_CHANGE, 1, "kim")) for name in "ac"]
+        outcomes = store.save([revision_of(claim, {"x": "1"}) for claim in claims])
+        brought = [[edit.number for edit in one.edits] for one in outcomes if isinstance(one, Saved)]
+        assert brought == [[numbers[0]], [], [numbers[1]]]
+        renewals = store.renew([Held(claim, 1) for claim in claims])
+        assert [[e.number for e in one.edits] for one in renewals if isinstance(one, Renewed)] == brought
+
+    def test_what_a_fenced_start_resolves_still_waits(self, sides: tuple[Store, Records]) -> None:
+        store, records = sides
+        old = acquired(store, "bot")
+        number = store.ask(TABLE, "bot", Edit(_CHANGE, 1, "kim"))
+        assert number is not None
+        new = acquired(store, "bot", start_id="start-2", take_over=Holder(old.epoch, "me"))
+        assert new.open_edits == 1
+        late = replace(revision_of(old, {"x": "1"}), resolves=(Resolution(number, Fate.APPLIED),))
+        assert isinstance(store.save([late])[0], Fenced)
+        assert records.edits(TABLE, "bot", limit=1)[0].fate == Fate.OPEN
+        [renewed] = store.renew([Held(new, 0)])
+        assert isinstance(renewed, Renewed)
+        assert [edit.number for edit in renewed.edits] == [number]
+
+    def test_an_edit_can_be_cancelled_until_the_start_that_runs_has_it(self, sides: tuple[Store, Records]) -> None:
+        store, records = sides
+        claim = acquired(store, "bot")
+        early, late, never = (store.ask(TABLE, "bot", Edit(_CHANGE, 1, "kim")) for _ in range(3))
+        assert early is not None
+        assert late is not None
+        assert never is not None
+        for _ in range(2):
+            store.cancel(TABLE, "bot", early)
+        store.cancel(TABLE, "Bot", late)
+        [renewed] = store.renew([Held(claim, 0)])
+        assert isinstance(renewed, Renewed)
+        assert [edit.number for edit in renewed.edits] == [late, never]
+        store.cancel(TABLE, "bot", late)
+        fates = {one.edit.number: one.fate for one in records.edits(TABLE, "bot", limit=10)}
+        assert fates == {early: Fate.CANCELLED, late: Fate.OPEN, never: Fate.OPEN}
+        store.save([revision_of(claim, {"x": "1"})])
+        store.release(claim)
+        store.cancel(TABLE, "bot", never)
+        again = acquired(store, "bot", start_id="start-2")
+        assert again.open_edits == 1
+        [renewed] = store.renew([Held(again, 1)])
+        assert isinstance(renewed, Renewed)
+        assert [edit.number for edit in renewed.edits] == [late]
+
+    def test_what_is_refused_beforehand_is_kept_and_given_to_nobody(self, sides: tuple[Store, Records]) -> None:
+        store, records = sides
+        claim = acquired(store, "bot")
+        edit = Edit(Change({"": '"{"'}), 0, "another hand", token="once")  # noqa: S106  no secret
+        assert store.ask(TABLE, "bot", edit, refused="it is no JSON") == store.ask(TABLE, "bot", edit, refused="again")
+        [kept] = records.edits(TABLE, "bot", limit=10)
+        assert (kept.fate, kept.said, kept.edit.change.texts) == ("refused", "it is no JSON", {"": '"{"'})
+        assert store.renew([Held(claim, 0)]) == [Renewed(())]
+        assert acquired(store, "bot").open_edits == 0
