@@ -189,7 +189,7 @@ def test_an_edit_that_the_store_brings_again_and_again_is_given_once() -> None:
     assert lane.edits == (edit,)
     lane.offer(resolved, lane.edits)
     assert lane.deliver([edit]) is False, "on its way, and in the store still open"
-    assert lane.edits == ()
+    assert not lane.edits
 
 
 def test_what_an_offer_resolves_outlives_the_offer() -> None:

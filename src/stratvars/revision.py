@@ -124,8 +124,8 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A claim whose lease is to be renewed.
+class Standing:
+    """Where a claim stands whose lease is to be renewed.
 
     Attributes:
         claim: which.

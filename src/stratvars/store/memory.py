@@ -16,13 +16,13 @@ from stratvars.revision import (
     LEASE,
     Claim,
     Entry,
-    Held,
     Holder,
     Kept,
     Landmark,
     Moment,
     Reason,
     Revision,
+    Standing,
     Stored,
 )
 from stratvars.store.base import PATIENCE
@@ -91,11 +91,11 @@ class MemoryStore:
                 rows.setdefault(strategy, _Row(fresh)).found = fresh
             return answer
 
-    def renew(self, leases: Sequence[Held]) -> list[Renewal]:
+    def renew(self, leases: Sequence[Standing]) -> list[Renewal]:
         with self._mutex:
             return [self._renew_one(held) for held in leases]
 
-    def _renew_one(self, held: Held) -> Renewal:
+    def _renew_one(self, held: Standing) -> Renewal:
         row = self._tables[held.claim.table].get(held.claim.strategy)
         verdict = judge_renewal(held, None if row is None else row.found)
         if verdict is not None or row is None:
