@@ -51,8 +51,10 @@ def test_tables_without_rights_on_them_are_a_failure(
     [
         ("CREATE TABLE mine (id text)", "is not one that stratvars made"),
         (
-            "CREATE TABLE mine (LIKE vars_backup); CREATE TABLE mine_writers (); CREATE TABLE mine_history (); "
-            "CREATE TABLE mine_edits ()",
+            (
+                "CREATE TABLE mine (LIKE vars_backup); CREATE TABLE mine_writers (); CREATE TABLE mine_history (); "
+                "CREATE TABLE mine_edits ()"
+            ),
             "is not one",
         ),
         ("ALTER TABLE vars_backup_writers RENAME TO mine_writers", "mine is gone"),
