@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import compress
 from operator import is_not
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from stratvars.codec.imprint import NEW, Written, look_again, restored, write
 from stratvars.revision import State
-from stratvars.vars import Vars, lock_of, values_of
+from stratvars.vars import Vars, changes_of, lock_of
+
+_NEVER_SEEN: Final = -1
 
 
 class _Taken(NamedTuple):
     """What was seen last. Never changed, and replaced in one step: Ctrl-C may be raised at any point."""
 
+    changes: int
     names: list[str]
     values: list[Any]
     known: dict[str, Written]
@@ -43,19 +46,19 @@ class Capture:
         When nothing has changed it is the object that was returned before.
         """
         with self._lock:
-            last, live = self._last, values_of(self._vars)
-            names, values, _, restless, state = last
-            if list(live) == names and not any(map(is_not, live.values(), values)):
-                if not restless:
-                    return state
-                fresh = look_again(restless)
+            last, (changes,) = self._last, changes_of(self._vars)
+            if changes == last.changes:
+                if not last.restless:
+                    return last.state
+                fresh = look_again(last.restless)
             else:
-                # A copy: a function that was registered for a class may set a variable while it is being written.
-                now = dict(live)
+                # A copy, and made after the changes were counted: a function that was registered for a class may set
+                # a variable while it is being written.
+                now = Vars.all(self._vars)
                 if list(now) != last.names:
                     last = _taken({name: last.known.get(name, NEW) for name in now})
                 fresh = _write_others(last, now)
-                last = last._replace(values=list(now.values()))
+                last = last._replace(changes=changes, values=list(now.values()))
             self._last = _with(last, fresh) if fresh else last
             return self._last.state
 
@@ -70,7 +73,7 @@ def _write_others(last: _Taken, now: dict[str, Any]) -> dict[str, Written]:
 def _taken(known: dict[str, Written]) -> _Taken:
     values = [one.value for one in known.values()]
     restless = {name: one for name, one in known.items() if one.can_change}
-    return _Taken(list(known), values, known, restless, _state(known))
+    return _Taken(_NEVER_SEEN, list(known), values, known, restless, _state(known))
 
 
 def _with(last: _Taken, fresh: dict[str, Written]) -> _Taken:

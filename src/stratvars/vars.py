@@ -11,7 +11,17 @@ import functools
 import operator
 import reprlib
 import threading
-from collections.abc import Callable, Collection, ItemsView, Iterator, KeysView, Mapping, MutableMapping, ValuesView
+from collections.abc import (
+    Callable,
+    Collection,
+    ItemsView,
+    Iterator,
+    KeysView,
+    Mapping,
+    MutableMapping,
+    Sequence,
+    ValuesView,
+)
 from keyword import iskeyword
 from types import TracebackType
 from typing import Any, Final, Self
@@ -38,11 +48,13 @@ class Vars(MutableMapping[str, Any]):
     """
 
     # The two leading underscores keep `_lock` and `_values` free for the user's variables.
-    __slots__ = ("__lock", "__values", "__weakref__")
+    __slots__ = ("__changes", "__lock", "__values", "__weakref__")
+    __changes: list[int]
     __lock: threading.RLock
     __values: dict[str, Any]
 
     def __init__(self, initial: Mapping[str, Any] | None = None) -> None:
+        object.__setattr__(self, "_Vars__changes", [0])
         object.__setattr__(self, "_Vars__lock", threading.RLock())
         object.__setattr__(self, "_Vars__values", {})
         if initial is not None:
@@ -68,26 +80,20 @@ class Vars(MutableMapping[str, Any]):
         """
         name = _checked_name(name)
         _check_value(name, default)
-        with self.__lock:
-            return self.__values.setdefault(name, default)
+        return self.__change(dict.setdefault, name, default)
 
     def update(self, other: Any = (), /, **named: Any) -> None:
         """Set many variables at once. When one of them is refused, none is set."""
-        fresh = _checked(other, named)
-        with self.__lock:
-            self.__values.update(fresh)
+        self.__change(dict.update, _checked(other, named))
 
     def pop(self, name: str, default: Any = _ABSENT) -> Any:
         """Remove a variable and return it; when it is missing, return ``default`` or raise ``KeyError``."""
-        with self.__lock:
-            if default is _ABSENT:
-                return self.__values.pop(name)
-            return self.__values.pop(name, default)
+        return self.__change(dict.pop, name, *(() if default is _ABSENT else (default,)))
 
     def popitem(self) -> tuple[str, Any]:
         """Remove the variable that was added last and return its name and value; ``KeyError`` when empty."""
-        with self.__lock:
-            return self.__values.popitem()
+        item: tuple[str, Any] = self.__change(dict.popitem)
+        return item
 
     def clear(self) -> None:
         """Remove all variables."""
@@ -117,12 +123,10 @@ class Vars(MutableMapping[str, Any]):
     def __setitem__(self, name: str, value: Any) -> None:
         name = _checked_name(name)
         _check_value(name, value)
-        with self.__lock:
-            self.__values[name] = value
+        self.__change(operator.setitem, name, value)
 
     def __delitem__(self, name: str) -> None:
-        with self.__lock:
-            del self.__values[name]
+        self.__change(operator.delitem, name)
 
     def __getattr__(self, name: str) -> Any:
         # A reserved name comes here when copy or pickle ask for a protocol, or before the slots are filled.
@@ -183,8 +187,19 @@ class Vars(MutableMapping[str, Any]):
 
     def __setstate__(self, values: dict[str, Any]) -> None:
         # One store of a reference: a reader without the lock sees all of the old or all of the new.
+        self.__change(lambda _: object.__setattr__(self, "_Vars__values", values))
+
+    def __change(self, how: Callable[..., Any], *arguments: Any) -> Any:
+        """Change the values. There is no other way to do so, for a change that is not counted is never saved."""
         with self.__lock:
-            object.__setattr__(self, "_Vars__values", values)
+            changes = self.__changes
+            # Twice: Ctrl-C may be raised between the change and the count after it, and a finalizer may take a state
+            # between the count before it and the change.
+            changes[0] += 1
+            try:
+                return how(self.__values, *arguments)
+            finally:
+                changes[0] += 1
 
 
 def lay_over(target: Vars, values: Mapping[str, object]) -> None:
@@ -214,8 +229,11 @@ def lock_of(target: Vars) -> threading.RLock:
     return lock
 
 
-values_of: Final[Callable[[Vars], Mapping[str, Any]]] = operator.attrgetter("_Vars__values")
-"""The variables themselves, not a copy: to be read inside ``with target:`` alone, and never kept."""
+changes_of: Final[Callable[[Vars], Sequence[int]]] = operator.attrgetter("_Vars__changes")
+"""A number that has risen whenever another object may stand under a name, or another name in another place.
+
+It is the same list for ever: copy it, inside ``with target:``. What an object holds is not looked at.
+"""
 
 
 def replace_all(target: Vars, values: Mapping[str, object]) -> None:
