@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import from_dtype
 from standard import PARTS, standard_containers, standard_scalars
 
+from catalogue import CATALOGUE, value_of
 from examples import Bits, FrozenSlotted, Leg, Level, Permission, Point, Side, Slotted, Venue
 from stratvars.codec import encode
 
@@ -188,7 +189,13 @@ def _containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-values: st.SearchStrategy[Any] = st.recursive(scalars, _containers, max_leaves=20)
+known: st.SearchStrategy[Any] = st.sampled_from(
+    [expression for expressions in CATALOGUE.values() for expression in expressions]
+).map(value_of)
+"""A value of each type that can be stored, made anew each time: what is rare among all values is met here."""
+
+_leaves = st.booleans().flatmap(lambda is_known: known if is_known else scalars)
+values: st.SearchStrategy[Any] = st.recursive(_leaves, _containers, max_leaves=20)
 """Any value that can be stored."""
 
 flat_lists: st.SearchStrategy[list[Any]] = st.sampled_from(

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +34,10 @@ def _again(value: Any) -> None:
 
 def _replace_first(value: Any) -> None:
     value[next(iter(value))] = NEW
+
+
+def _label(columns: Any) -> Any:
+    return NEW if columns.nlevels == 1 else (NEW,) * columns.nlevels
 
 
 CHANGES: dict[type, dict[str, Change]] = {
@@ -84,6 +90,23 @@ CHANGES: dict[type, dict[str, Change]] = {
         "delete": lambda value: value.__dict__.pop("right"),
         "mutate": lambda value: value.tags.append(NEW),
     },
+    np.ndarray: {
+        "set": lambda value: value.reshape(-1, copy=False).__setitem__(0, np.zeros((), value.dtype)[()]),
+        "reverse": lambda value: value.__setitem__(..., value[::-1].copy()),
+        "read-only": lambda value: value.setflags(write=False),
+    },
+    pd.Series: {
+        "set": lambda value: value.iloc.__setitem__(0, value.iloc[-1]),
+        "name": lambda value: setattr(value, "name", NEW),
+        "attrs": lambda value: value.attrs.update(note=NEW),
+        "index": lambda value: setattr(value.index, "names", [NEW] * value.index.nlevels),
+    },
+    pd.DataFrame: {
+        "insert": lambda value: value.insert(0, _label(value.columns), 1, allow_duplicates=True),
+        "column": lambda value: value.isetitem(0, NEW),
+        "attrs": lambda value: value.attrs.update(note=NEW),
+        "index": lambda value: setattr(value, "index", range(5, 5 + len(value))),
+    },
     Slotted: {"set": lambda value: setattr(value, "note", NEW)},
     Basket: {
         "set": lambda value: setattr(value, "item", NEW),
@@ -117,7 +140,7 @@ def changeable(value: Any) -> list[Any]:
 def apply(change: Change, value: Any) -> None:
     try:
         change(value)
-    except (LookupError, StopIteration, ValueError):  # there is nothing to take out, or no factory
+    except (LookupError, StopIteration, ValueError, TypeError):  # nothing to take out, no factory, a read-only array
         return
 
 
@@ -179,6 +202,9 @@ def test_changes_in_random_deep_places_are_seen_and_nothing_else() -> None:
         (OrderedDict, lambda: OrderedDict(a=1, b=2)),
         (Counter, lambda: Counter("ab")),
         (defaultdict, lambda: defaultdict(list, {"a": [1]})),
+        (np.ndarray, lambda: np.array([1.5, 2.5])),
+        (pd.Series, lambda: pd.Series([1.5, 2.5])),
+        (pd.DataFrame, lambda: pd.DataFrame({"a": [1, 2]})),
         (Leg, lambda: Leg(1.0, "put")),
         (Slotted, lambda: Slotted(1)),
         (Basket, lambda: Basket(1)),

@@ -32,6 +32,10 @@ _MARKED = pd.DataFrame({"a": [1]})
 _MARKED.__dict__["strategy"] = "x"
 
 
+_LABELLED = pd.MultiIndex.from_arrays([[1], [2]], names=["x", None])
+_LABELLED.name = "y"
+
+
 class MyFrame(pd.DataFrame):  # type: ignore[misc]
     pass
 
@@ -52,6 +56,8 @@ class Zone(ZoneInfo):
         (pd.date_range("2024", periods=3, freq=Easter()), "", "set `index.freq = None` first"),
         (pd.DataFrame(index=pd.date_range("2024", periods=3, freq=_HOLIDAYS)), ".index", "set `index.freq = None`"),
         (pd.DataFrame({"a": [1], "b": _SPARSE[:1]}), "['b'].array", "store `value.to_dense()`"),
+        (_LABELLED, "", "set `index.name = None`, and name its levels"),
+        (pd.Series([1.5], index=_LABELLED), ".index", "set `index.name = None`"),
         (pd.Series(_SPARSE), ".array", "store `value.to_dense()`"),
         (pd.Series([1]).array, "", "store `value.to_numpy()` instead"),
         (pd.Series(objects(1, object()), dtype=object), ".iloc[1]", "an object cannot be stored"),

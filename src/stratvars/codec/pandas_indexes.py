@@ -81,6 +81,11 @@ def _range_of(content: dict[str, Any]) -> range:
 
 
 def _encode_multi(value: Any, room: int) -> Any:
+    if value.name is not None:
+        raise Refusal(
+            "this MultiIndex has a name beside those of its levels, which pandas itself loses; set `index.name = None`,"
+            " and name its levels in `index.names`"
+        )
     levels = [encode_part(value, f".levels[{n}]", level.rename(None), room) for n, level in enumerate(value.levels)]
     content = {
         "levels": levels,
