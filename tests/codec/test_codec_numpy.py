@@ -165,7 +165,7 @@ _GAPS = np.zeros(2, np.dtype([("a", "i1"), ("b", "f8")], align=True))
     [
         (np.array([None]), "a numpy.ndarray of dtype object cannot be stored; store `value.tolist()` instead"),
         (np.array([[1], "a"], object), "of dtype object"),
-        (_GAPS, "records with gaps"),
+        (_GAPS, "with gaps cannot be stored; store `numpy.lib.recfunctions.repack_fields(value)` instead"),
         (_GAPS[0], "records with gaps"),
         (np.zeros(2, RECORD)[["price", "inner"]], "records with gaps"),
         (np.zeros(1, np.dtype([(("title", "a"), "f8")])), "titles"),
@@ -174,7 +174,7 @@ _GAPS = np.zeros(2, np.dtype([("a", "i1"), ("b", "f8")], align=True))
         (np.zeros(1, [("a", "g")]), "a field of dtype"),
         (np.zeros(1, np.dtype("f8", metadata={"unit": "USD"})), "metadata"),
         (np.zeros(2, "V0"), "whose items have no bytes"),
-        (np.zeros(2, []), "records with gaps"),
+        (np.zeros(2, []), "no fields"),
         (np.array(["a"], np.dtypes.StringDType(na_object=None)), "store a list of tuples"),
         (np.broadcast_to(0.0, (10**12,)), "too large for a variable; store it in a file"),
         (np.ma.masked_array([1, 2], [True, False]), "store `value.data` and `value.mask` instead"),
@@ -183,7 +183,7 @@ _GAPS = np.zeros(2, np.dtype([("a", "i1"), ("b", "f8")], align=True))
         (np.rec.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")]), "store `numpy.asarray(value)` instead"),
         (np.char.array(["a"]), "store `numpy.asarray(value)` instead"),
         (np.dtype("f8"), "store `str(value)` instead"),
-        (np.float64, "store its name instead"),
+        (np.float64, "the class float64 itself cannot be stored; store an object of it, or its name"),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -78,7 +78,7 @@ class Zone(ZoneInfo):
         (pd.offsets.Day(), "", "store `value.freqstr` instead"),
         (pd.DataFrame({"a": [1]}).groupby("a"), "", "cannot be stored"),
         (pd.Series([1]).rolling(1), "", "cannot be stored"),
-        (pd.DataFrame, "", "store its name"),
+        (pd.DataFrame, "", "store an object of it, or its name"),
     ],
     ids=lambda value: type(value).__name__,
 )

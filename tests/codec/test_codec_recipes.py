@@ -90,7 +90,9 @@ MOMENT = datetime(2024, 1, 2, 9, 30, tzinfo=UTC)
 def line_to_add(value: object) -> str:
     with pytest.raises(UnsavableError) as caught:
         encode(value)
-    line = re.search(r"cannot be stored yet; add `stratvars\.(register\(.*\))` after the class", caught.value.problem)
+    line = re.search(
+        r"cannot be stored yet; add `stratvars\.(register\(.*\))` after the (class|import)", caught.value.problem
+    )
     assert line is not None
     return line[1]
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import enum
+import re
+import socket
+import sqlite3
 import threading
 import time as time_module
 from array import array
@@ -9,10 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import PurePosixPath
-from types import SimpleNamespace as Namespace
+from random import Random
+from types import SimpleNamespace
 from uuid import UUID
 
 import numpy as np
+import polars as pl
 import pytest
 
 from examples import Leg, Point, Side, Slotted
@@ -150,7 +155,11 @@ def test_the_problem_names_the_type_and_the_remedy(value: object, problem: str) 
         (MyNumpyFloat(1), "`float(value)`"),
         (MyDatetime(2024, 1, 1, tzinfo=UTC), "plain `datetime`"),
         (MyUUID(int=1), "`str(value)`"),
-        (Leg, "its name"),
+        (Leg, "an object of it, or its name"),
+        (re.compile("x"), "`value.pattern`"),
+        (Random(1), "`value.getstate()`"),
+        (SimpleNamespace(a=1), "`vars(value)`"),
+        (Ellipsis, "as numbers, text, lists and dicts, or keep it"),
         (ValueError("x"), "`str(error)`"),
         (len, "its name"),
         (lambda: 1, "its name"),
@@ -229,7 +238,7 @@ class RudeSide(enum.Enum):
 
 
 def test_a_refusal_does_not_quote_the_value() -> None:
-    for value in (memoryview(b"secret"), [MyStr("secret")], {"k": Namespace(x="secret")}, {MyPath("secret")}):
+    for value in (memoryview(b"secret"), [MyStr("secret")], {"k": SimpleNamespace(x="secret")}, {MyPath("secret")}):
         assert "secret" not in str(refusal_of(value))
 
 
@@ -258,3 +267,24 @@ def test_a_field_deleted_from_an_object_has_the_default_of_its_class() -> None:
 def test_a_key_that_is_a_subclass_of_str_is_refused() -> None:
     assert "`str(value)`" in refusal_of({MyStr("a"): 1}).problem
     assert "`str(value)`" in refusal_of([MyStr("a")]).problem
+
+
+def test_what_no_state_could_bring_back_is_not_told_to_be_registered() -> None:
+    for value in (threading.Lock(), threading.Thread(), object(), socket.SocketType, sqlite3.connect(":memory:")):
+        problem = refusal_of(value).problem
+        assert "register" not in problem
+    assert "keep it as an attribute of the strategy" in refusal_of(threading.Lock()).problem
+
+
+def test_a_class_of_the_script_is_named_as_it_stands_there() -> None:
+    plain = type("Position", (), {"__module__": "__main__"})
+    assert refusal_of(plain()).problem.startswith("a Position cannot be stored; store what it holds")
+
+
+def test_a_class_of_a_package_is_registered_after_its_import() -> None:
+    assert refusal_of(pl.DataFrame()).problem.startswith("a polars.DataFrame cannot be stored yet; add `stratvars")
+    assert refusal_of(pl.DataFrame()).problem.endswith("after the import")
+
+
+def test_a_class_that_lies_about_its_module_is_refused_like_any_other() -> None:
+    assert "a 5.Odd cannot be stored" in refusal_of(type("Odd", (), {"__module__": 5})()).problem

@@ -92,7 +92,7 @@ class _MyList(list[int]):
 @pytest.mark.parametrize("factory", [lambda: 0, _MyList, _Equal(), len, Path, object, defaultdict, [].copy])
 def test_any_other_factory_is_refused_with_the_remedy(factory: Callable[[], Any]) -> None:
     problem = problem_of(defaultdict(factory))
-    assert problem.startswith("its default_factory is none of int, float,")
+    assert problem.startswith("its default_factory cannot be stored; take one of int, float,")
     assert problem.endswith("store `dict(value)` instead")
 
 

@@ -84,8 +84,8 @@ def _factory_name(factory: object) -> str | None:
         if factory is known:
             return name
     raise Refusal(
-        f"its default_factory is none of {', '.join(_FACTORIES)} and None; take one of these, or store `dict(value)`"
-        " instead"
+        f"its default_factory cannot be stored; take one of {', '.join(_FACTORIES)} and None, as `defaultdict(int)` for"
+        " `defaultdict(lambda: 0)`, or store `dict(value)` instead"
     )
 
 

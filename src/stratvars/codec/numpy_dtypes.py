@@ -69,9 +69,16 @@ def _count(dtype: Any) -> int:
 def _write_fields(dtype: Any, depth: int) -> list[Any]:
     parts = [dtype[name] for name in dtype.names]
     packed = sys.modules["numpy"].dtype(list(zip(dtype.names, parts, strict=True))) if parts else None
-    # Bytes between two fields hold whatever was in the memory before.
+    if packed is not None and packed.fields.keys() == dtype.fields.keys() and packed.itemsize < dtype.itemsize:
+        # Bytes between two fields hold whatever was in the memory before.
+        raise Refusal(
+            "an array of records with gaps cannot be stored; store `numpy.lib.recfunctions.repack_fields(value)`"
+            " instead"
+        )
     if packed != dtype or packed.type is not dtype.type or dtype.isalignedstruct or depth == _DEEPEST:
-        raise Refusal(f"an array of records with gaps, titles, deep nesting, or of another type of record {_PLAIN}")
+        raise Refusal(
+            f"an array of records with titles, deep nesting, no fields, or of another type of record {_PLAIN}"
+        )
     fields = []
     for name, part in zip(dtype.names, parts, strict=True):
         inner = write_dtype(part.base, depth + 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import sys
 import types
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +29,9 @@ _BY_NAME = {
     "datetime.timedelta": "store a plain `timedelta` made from it",
     "pathlib.PurePath": "store `str(value)`",
     "uuid.UUID": "store `str(value)`",
+    "re.Pattern": "store `value.pattern`",
+    "random.Random": "store `value.getstate()`",
+    "types.SimpleNamespace": "store `vars(value)`",
     "numpy.MaskedArray": "store `value.data` and `value.mask`",
     "numpy.ndarray": "store `numpy.asarray(value)`",
     "numpy.dtype": "store `str(value)`",
@@ -42,7 +46,6 @@ _BY_NAME = {
 
 # By what it is; the first that fits.
 _BY_KIND: tuple[tuple[type | tuple[type, ...], str], ...] = (
-    (type, "store its name"),
     (tzinfo, "store its name, or a datetime that has it"),
     (BaseException, "store `str(error)`"),
     (
@@ -83,17 +86,23 @@ def is_named_tuple(kind: type) -> bool:
 def refuse(value: Any, room: int) -> NoReturn:  # noqa: ARG001 - the signature of an encoder
     """Raise Refusal with the type of a value and what to store instead."""
     kind = type(value)
+    if isinstance(value, type):
+        raise Refusal(f"the class {value.__name__} itself cannot be stored; store an object of it, or its name")
     if dataclasses.is_dataclass(kind) or issubclass(kind, Enum) or is_named_tuple(kind):
-        raise _not_yet(kind, kind.__name__)
+        raise _not_yet(kind.__name__, kind.__name__, "class")
     recipe = _recipe(kind)
     if recipe is not None:
-        raise _not_yet(kind, recipe.format(kind.__name__))
-    raise Refusal(f"{with_article(_full_name(kind).removeprefix('builtins.'))} cannot be stored; {_remedy(kind)}")
+        # A class of the package itself stands nowhere in the code of its user.
+        is_theirs = _full_name(kind) in _RECIPES
+        own = _full_name(kind) if is_theirs else kind.__name__
+        raise _not_yet(own, recipe.format(kind.__name__), "import" if is_theirs else "class")
+    name = _full_name(kind).removeprefix("builtins.").removeprefix("__main__.")
+    raise Refusal(f"{with_article(name)} cannot be stored; {_remedy(kind)}")
 
 
-def _not_yet(kind: type, arguments: str) -> Refusal:
-    name = with_article(kind.__name__)
-    return Refusal(f"{name} cannot be stored yet; add `stratvars.register({arguments})` after the class")
+def _not_yet(name: str, arguments: str, place: str) -> Refusal:
+    line = f"stratvars.register({arguments})"
+    return Refusal(f"{with_article(name)} cannot be stored yet; add `{line}` after the {place}")
 
 
 def _recipe(kind: type) -> str | None:
@@ -117,10 +126,11 @@ def _remedy(kind: type) -> str:
     for family, remedy in _BY_KIND:
         if issubclass(kind, family):
             return f"{remedy} instead"
-    own = kind.__name__
+    plain = "store what it holds as numbers, text, lists and dicts, or"
+    if _full_name(kind).partition(".")[0] in sys.stdlib_module_names:
+        return f"{plain} {_RUNS}"  # a lock, a thread, a connection: it could not be made again from a state
     return (
-        "store what it holds as numbers, text, lists and dicts, or add"
-        f" `stratvars.register({own}, to_state=..., from_state=...)` after the class; or {_RUNS}"
+        f"{plain} add `stratvars.register({kind.__name__}, to_state=..., from_state=...)` after the class; or {_RUNS}"
     )
 
 
