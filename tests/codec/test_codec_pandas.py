@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 import pytest
-from frames import DAYS, INDEXES, KINDS, NEW_YORK, SCALARS, objects
+from frames import BERLIN, DAYS, INDEXES, KINDS, NEW_YORK, SCALARS, objects
 from same import same
 
 from stratvars.codec import decode, encode, is_immutable, pandas_family
@@ -199,6 +199,15 @@ def test_the_scalars_of_pandas_are_not_taken_for_those_of_python() -> None:
     value = [moment, pd.Timestamp(moment), timedelta(1), pd.Timedelta(timedelta(1))]
     back: Any = decode(encode(value))
     assert list(map(type, back)) == [datetime, pd.Timestamp, timedelta, pd.Timedelta]
+
+
+@pytest.mark.parametrize("freq", ["D", "B", "ME", "90min"])
+@pytest.mark.parametrize("start", ["2147-03-28 01:59:59", "2024-03-30 01:30", "2024-03-30 03:00", "2024-10-26 03:30"])
+def test_days_before_and_after_a_night_that_loses_or_repeats_an_hour_come_back(start: str, freq: str) -> None:
+    index = pd.date_range(pd.Timestamp(start, tz=BERLIN), periods=4, freq=freq)
+    back: Any = decode(encode(index))
+    assert same(back, index)
+    assert back.freq == index.freq
 
 
 def test_an_index_of_a_frame_is_the_one_that_was_saved() -> None:
