@@ -151,10 +151,16 @@ def test_a_megabyte_of_digits_is_read_at_once() -> None:
     ],
     ids=lambda text: ascii(text)[:30],
 )
-def test_a_huge_text_is_refused_in_no_time(text: str) -> None:
+def test_a_huge_text_is_refused_in_no_time_and_little_memory(text: str) -> None:
     before = time.perf_counter()
-    assert len(str(problem_of(text))) < 400
+    tracemalloc.start()
+    try:
+        assert len(str(problem_of(text))) < 400
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
     assert time.perf_counter() - before < 5
+    assert peak < 10 * len(text) + 1_000_000
 
 
 def test_what_a_short_text_promises_takes_no_memory() -> None:

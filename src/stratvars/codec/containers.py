@@ -13,6 +13,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from stratvars.codec.hashed import require_spread
 from stratvars.codec.paths import Refusal, TooDeep, key_step
 from stratvars.codec.reading import envelope_tag, expect, expect_pair, read, read_fields, read_items
 from stratvars.codec.registry import ENCODERS, add_tag, add_type
@@ -95,6 +96,7 @@ def _are_json_keys(keys: dict[Any, Any]) -> bool:
 
 def _encode_pairs(owner: dict[Any, Any], own: dict[Any, Any], room: int) -> list[Any]:
     pairs = []
+    require_spread(own)
     for key, item in own.items():
         try:
             left = ENCODERS[type(key)](key, room)
@@ -130,20 +132,23 @@ def _decode_dict(payload: Any, room: int) -> dict[Any, Any]:
     pairs = expect(payload, list)
     if room == 0:
         raise TooDeep(payload)
-    values: dict[Any, Any] = {}
+    keys: list[Any] = []
+    items: list[Any] = []
     for pair in pairs:
         left, right = expect_pair(pair)
         try:
-            key = read(left, room - 1)
+            keys.append(read(left, room - 1))
         except Refusal as refusal:
             refusal.leave("a key")
             refusal.climb("", payload)
             raise
         try:
-            values[key] = read(right, room - 1)
+            items.append(read(right, room - 1))
         except Refusal as refusal:
-            refusal.climb(key_step(key), payload)
+            refusal.climb(key_step(keys[-1]), payload)
             raise
+    require_spread(keys)
+    values = dict(zip(keys, items, strict=True))
     if len(values) < len(pairs):
         raise Refusal("two keys of this dict are equal; take one of the two away")
     return values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from stratvars.codec.hashed import require_spread
 from stratvars.codec.jsontext import write
 from stratvars.codec.paths import Refusal, TooDeep
 from stratvars.codec.reading import read_items
@@ -23,9 +24,11 @@ def _elements(value: set[Any] | frozenset[Any], room: int) -> list[Any]:
     if room == 0:
         raise TooDeep(value)
     trees = []
+    # A copy, for the reason told in containers.py.
+    elements = value.copy()
+    require_spread(elements)
     try:
-        # A copy, for the reason told in containers.py.
-        for element in value.copy():
+        for element in elements:
             trees.append(ENCODERS[type(element)](element, room - 1))  # noqa: PERF401 - no frame of its own per level
     except Refusal as refusal:
         refusal.leave("this set")
@@ -40,6 +43,7 @@ def _decode(payload: Any, room: int) -> set[Any]:
     except Refusal as refusal:
         refusal.leave("this set")
         raise
+    require_spread(elements)
     values = set(elements)
     if len(values) < len(elements):
         raise Refusal("two elements of this set are equal; take one of the two away")
