@@ -72,7 +72,7 @@ def test_altered_texts_are_values_or_undecodable_for_minutes(
 ) -> None:
     inputs = max(10_000, 10 * int(os.environ.get("STRATVARS_EXAMPLES", "20000")))
     met = fuzz(tmp_path, inputs, 300, seed=100 + seed)
-    assert met["kept"] > 200
+    assert met["kept"] > 150
     record_property("counted", tell(met))
 
 
