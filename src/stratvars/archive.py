@@ -130,14 +130,15 @@ class Archive:
         Args:
             name: of the strategy.
             since: from this moment on.
-            reason: only those taken for it: ``"iteration"``, ``"manual"``, ``"stop"``, ``"crash"``, …
+            reason: only those taken for it: ``"iteration"``, ``"manual"``, ``"stop"``, ``"crash"``, …; ``"fenced"`` for
+                what a start had not saved when it was taken over, which is no part of the past otherwise.
             limit: at most so many, the newest ones.
 
         Raises:
             UsageError: there is no such moment.
         """
-        entries = takewhile(self._from(name, since), moment.walk(self._records, self.table, name))
-        return [*islice((entry for entry in entries if reason in {None, entry.reason}), limit)][::-1]
+        entries = takewhile(self._from(name, since), moment.walk(self._records, self.table, name, reason=reason))
+        return [*islice(entries, limit)][::-1]
 
     def at(self, name: str, when: When | str) -> Past:
         """The state of a strategy as of a moment, as texts.

@@ -72,9 +72,11 @@ def past(records: Records, table: str, strategy: str, when: When) -> list[Kept]:
     return kept
 
 
-def walk(records: Records, table: str, strategy: str, before: tuple[int, int] | None = None) -> Iterator[Entry]:
-    """Every revision of the history before a place in it, newest first, read in pages."""
-    while page := records.revisions(table, strategy, limit=_PAGE, before=before):
+def walk(
+    records: Records, table: str, strategy: str, before: tuple[int, int] | None = None, *, reason: str | None = None
+) -> Iterator[Entry]:
+    """Every revision of the history before a place in it, for a reason or all, newest first, read in pages."""
+    while page := records.revisions(table, strategy, limit=_PAGE, before=before, reason=reason):
         yield from page
         before = page[-1].epoch, page[-1].number
 

@@ -95,11 +95,15 @@ def test_what_a_start_saved_that_had_lost_the_strategy_is_no_part_of_the_past(da
         WHERE epoch = 1 AND revision = 2"""
     for further in (1, 3):
         database.execute(copy.format(further))
-    following = revision_of(later, {"n": "3"}, reason=Reason.CRASH, complete=False)
+    database.store.save([revision_of(later, {"n": "3"}, complete=False)])
+    following = revision_of(later, {"n": "4"}, follows=3, reason=Reason.CRASH, complete=False)
     database.store.save([replace(following, snapshot=False)])  # so that a snapshot is looked for before it
-    assert [kept.number for kept in database.records.history(TABLE, "bot", 3)] == [2, 3]
-    assert fold(database.records.history(TABLE, "bot", 3)).state.texts == {"n": "3"}
+    assert [kept.number for kept in database.records.history(TABLE, "bot", 4)] == [3, 4]
+    assert fold(database.records.history(TABLE, "bot", 4)).state.texts == {"n": "4"}
     assert database.records.history(TABLE, "bot", 5) == []
+    fenced = database.records.revisions(TABLE, "bot", limit=9, reason="fenced")
+    assert [(entry.epoch, entry.number) for entry in fenced] == [(1, 5), (1, 3)], "but it can be listed"
+    assert "fenced" not in {entry.reason for entry in database.records.revisions(TABLE, "bot", limit=9)}
     assert fold(database.records.history(TABLE, "bot", Landmark.LAST_ITERATION)).state.texts == {"n": "2"}
     stored = database.store.load(later)
     assert stored is not None

@@ -57,7 +57,7 @@ Examples:
 @click.option(
     "--reason",
     metavar="WHY",
-    help="Only what was saved for it: iteration, manual, stop, crash, error, edit or external.",
+    help="Only what was saved for it: iteration, manual, stop, crash, error, edit, external or fenced.",
 )
 @json_lines_option
 @reveal_option
@@ -84,7 +84,7 @@ def show_history(
     from stratvars.cli.finding import check_known
     from stratvars.cli.output import print_exactly
 
-    _check_reason(reason)
+    _check_reason(reason, variables)
     with open_archive(db, table=table) as archive:
         check_known(name, archive)
         found = _find(archive, name, variables, since=since, reason=reason, limit=limit + 1 if limit else None)
@@ -100,15 +100,16 @@ def show_history(
         tell("older ones are left out; --limit 0 shows all")
 
 
-def _check_reason(reason: str | None) -> None:
+def _check_reason(reason: str | None, variables: Sequence[str]) -> None:
     from stratvars.cli.text import close_to, either
     from stratvars.revision import Reason
 
-    # What is fenced was never the current state, and so is no part of the past.
-    reasons = [known.value for known in Reason if known is not Reason.FENCED]
+    reasons = [known.value for known in Reason]
     if reason is not None and reason not in reasons:
         close = close_to(reason, reasons)
         raise UsageError(f"nothing is saved for the reason {reason!r}; did you mean {either(close or reasons)}?")
+    if reason == Reason.FENCED and variables:
+        raise UsageError("what was fenced was never the state, so no variable changed by it; leave the variables out")
 
 
 def _find(

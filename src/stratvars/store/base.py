@@ -118,7 +118,7 @@ class Records(Protocol):
 
         These are the revisions from the newest snapshot that is not later than the moment up to the moment itself.
         What was saved by a start that had lost the strategy (``fenced``) is none of them. Empty when there is no
-        such moment.
+        such moment. The first revision of a start is a snapshot, so all are of one epoch.
         """
 
     def revisions(
@@ -134,7 +134,8 @@ class Records(Protocol):
         """The newest revisions of the history, newest first, without their values.
 
         At most ``limit`` of those that come before the epoch and the number in ``before``, were saved at ``until`` or
-        earlier, and for this ``reason``. What is ``fenced`` is none of them.
+        earlier, and for this ``reason``. What is ``fenced`` is none of them, unless it is the reason asked for. Where
+        the database's clock was set back, some that were saved at ``until`` or earlier may be missing.
         """
 
     def edits(self, table: str, strategy: str, *, limit: int, number: int | None = None) -> list[Asked]:

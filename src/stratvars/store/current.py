@@ -8,10 +8,15 @@ from datetime import datetime
 from typing import Any
 
 from stratvars.edits import Asked, Change, Edit
-from stratvars.revision import Entry, Kept, Stored, digest_of
+from stratvars.revision import Entry, Kept, Reason, Stored, digest_of
 
 HIGHEST = (2**63 - 1, 2**63 - 1)
 """A place in the history that every revision comes before: the highest numbers that a database keeps."""
+
+
+def listing(reason: str | None) -> str:
+    """The statement that lists the revisions of a reason: all but one reason are rare, and have an index."""
+    return "revisions" if reason in {None, Reason.ITERATION} else "marked"
 
 
 def stored_from(row: Sequence[Any], saved_at: datetime) -> Stored:

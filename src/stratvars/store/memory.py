@@ -38,6 +38,7 @@ class _Row:
     history: list[tuple[Kept, datetime]] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     fenced: list[Kept] = field(default_factory=list)
+    fenced_entries: list[Entry] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
 
     def take(self) -> tuple[Edit, ...]:
@@ -136,6 +137,7 @@ class MemoryStore:
             row = self._tables[revision.claim.table].get(revision.claim.strategy)
             if row is not None and self._keeps_history:
                 row.fenced.append(_kept(revision))
+                row.fenced_entries.append(_entry(revision, _stored(revision, "")))
 
     def is_held(self, holder: Holder) -> bool | None:  # noqa: ARG002  the port's signature
         return None
@@ -208,7 +210,8 @@ class MemoryStore:
     ) -> list[Entry]:
         with self._mutex:
             row = self._tables.get(table, {}).get(strategy)
-            every = [] if row is None else [replace(entry, age=_age(entry.saved_at)) for entry in row.entries]
+            entries = [] if row is None else row.fenced_entries if reason == Reason.FENCED else row.entries
+            every = [replace(entry, age=_age(entry.saved_at)) for entry in entries]
         found = [
             entry
             for entry in reversed(every)

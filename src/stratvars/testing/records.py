@@ -69,6 +69,7 @@ class RecordsContract:
             revision = replace(revision, snapshot=number not in deltas)
             assert store.save([replace(revision, held_back='{"é":"why"}') if is_crash else revision]) == [Saved(number)]
         store.save([revision_of(acquired(store, "other"), {})])
+        store.keep_fenced(revision_of(claim, {"n": "lost"}, number=9, reason=Reason.FENCED))
         every = records.revisions(TABLE, "bot", limit=100)
         places = [(entry.epoch, entry.number) for entry in every]
         assert places == [(2, 7), (2, 6), (2, 5), (1, 4), (1, 3), (1, 2), (1, 1)]
@@ -84,8 +85,11 @@ class RecordsContract:
 
         assert numbers(2) == [7, 6]
         assert (numbers(2, before=(2, 6)), numbers(before=(2, 1)), numbers(before=(1, 1))) == ([5, 4], [4, 3, 2, 1], [])
+        assert numbers(reason="fenced") == [9]
         assert (numbers(reason="crash"), numbers(1, reason="crash", before=(2, 6))) == ([6, 3], [3])
         assert numbers(until=third.saved_at) == [entry.number for entry in every if entry.saved_at <= third.saved_at]
         assert numbers(until=times[-1] - timedelta(seconds=1)) == []
+        assert all(numbers(1, until=time) == numbers(until=time)[:1] != [] for time in times)
+        assert numbers(until=times[2], before=(2, 6), reason="iteration") == [5, 4, 2, 1]
         assert numbers(until=(times[0] + timedelta(hours=5)).astimezone(timezone(timedelta(hours=-9)))) == numbers()
         assert records.revisions(TABLE, "Bot", limit=9) == records.revisions("none", "bot", limit=9) == []

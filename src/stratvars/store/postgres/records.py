@@ -9,7 +9,7 @@ from typing import Any
 from stratvars.database import Database
 from stratvars.edits import Asked
 from stratvars.revision import Entry, Kept, Landmark, Moment, Stored
-from stratvars.store.current import HIGHEST, kept_from
+from stratvars.store.current import HIGHEST, kept_from, listing
 from stratvars.store.postgres import rows
 from stratvars.store.postgres.connect import WatchedConnection
 from stratvars.store.postgres.session import Session, transaction
@@ -47,7 +47,8 @@ class PostgresRecords:
         until: datetime | None = None,
         reason: str | None = None,
     ) -> list[Entry]:
-        epoch, revision = before or HIGHEST
+        later = [] if until is None else self._fetch(table, "later", {"strategy": strategy, "until": until})
+        epoch, revision = min([before or HIGHEST, *later])
         wanted = {
             "strategy": strategy,
             "epoch": epoch,
@@ -56,7 +57,7 @@ class PostgresRecords:
             "until": until,
             "limit": limit,
         }
-        return [rows.entry(row) for row in self._fetch(table, "revisions", wanted)]
+        return [rows.entry(row) for row in self._fetch(table, listing(reason), wanted)]
 
     def edits(self, table: str, strategy: str, *, limit: int, number: int | None = None) -> list[Asked]:
         found = self._fetch(table, "edits", {"strategy": strategy, "limit": limit, "number": number})

@@ -18,7 +18,7 @@ _PATIENCE = "4000"
 _CREATES = {
     "T": ("create_table", "store_table"),
     "T_writers": ("create_writers",),
-    "T_history": ("create_history", "store_history"),
+    "T_history": ("create_history", "store_history", "index_snapshots", "index_marks"),
     "T_edits": ("create_edits",),
 }
 _TEXT = "text"

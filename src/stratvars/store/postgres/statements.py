@@ -12,21 +12,21 @@ from functools import cache
 from stratvars.store import sqlfiles
 
 _PACKAGE = __package__ or ""
-_NAME = re.compile(r'"(T|T_writers|T_history|T_edits|schema|role)"')
+_NAME = re.compile(r'"(T|T_writers|T_history|T_edits|T_shots|T_marks|schema|role)"')
 
 
 @cache
 def statements(table: str, file: str = "statements.sql") -> dict[str, str]:
     """The statements of a file by name, as the driver takes them."""
-    names = {key: name.replace("%", "%%") for key, name in table_names(table).items()}
+    names = {key: name.replace("%", "%%") for key, name in _relations(table).items()}
     return {key: _fill(text, names) for key, text in _templates(file).items()}
 
 
 def table_names(table: str) -> dict[str, str]:
     """The quoted name of the user's table and of those beside it, by placeholder."""
     schema = schema_of(table)
-    prefix, base = ("", table) if schema is None else (f"{sqlfiles.quote(schema)}.", table.partition(".")[2])
-    return {key: prefix + sqlfiles.quote(base + key[1:]) for key in sqlfiles.PLACES}
+    prefix = "" if schema is None else f"{sqlfiles.quote(schema)}."
+    return {key: prefix + name for key, name in sqlfiles.table_names(_base(table)).items()}
 
 
 def schema_of(table: str) -> str | None:
@@ -40,7 +40,8 @@ def ddl(table: str, role: str | None = None) -> str:
 
     With ``role``, the rights that it needs are part of it.
     """
-    wanted = ["create_table", "store_table", "create_writers", "create_history", "store_history", "create_edits"]
+    wanted = ["create_table", "store_table", "create_writers", "create_history", "store_history"]
+    wanted += ["index_snapshots", "index_marks", "create_edits"]
     if schema_of(table) is not None:
         wanted.insert(0, "create_schema")
     return _join(wanted, _names(table)) + ("" if role is None else "\n" + grants(table, role))
@@ -54,8 +55,18 @@ def grants(table: str, role: str) -> str:
     return _join(wanted, {**_names(table), "role": sqlfiles.quote(role)})
 
 
+def _base(table: str) -> str:
+    """The table's name without its schema."""
+    return table if schema_of(table) is None else table.partition(".")[2]
+
+
+def _relations(table: str) -> dict[str, str]:
+    # An index is created without a schema: it comes into that of its table.
+    return table_names(table) | sqlfiles.index_names(_base(table))
+
+
 def _names(table: str) -> dict[str, str]:
-    return {**table_names(table), "schema": sqlfiles.quote(schema_of(table) or "")}
+    return {**_relations(table), "schema": sqlfiles.quote(schema_of(table) or "")}
 
 
 def _join(wanted: list[str], names: dict[str, str]) -> str:

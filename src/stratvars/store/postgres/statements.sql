@@ -68,6 +68,12 @@ CREATE TABLE IF NOT EXISTS {T_edits} (
 -- :store_history  as with the table
 ALTER TABLE {T_history} ALTER COLUMN changed SET STORAGE EXTERNAL
 
+-- :index_snapshots  reading back begins at one; few revisions are, so a save hardly pays for it
+CREATE INDEX IF NOT EXISTS {T_shots} ON {T_history} (strategy_id, revision) WHERE snapshot AND reason <> 'fenced'
+
+-- :index_marks  what did not just happen after an iteration: crashes, stops, edits
+CREATE INDEX IF NOT EXISTS {T_marks} ON {T_history} (strategy_id, reason, epoch, revision) WHERE reason <> 'iteration'
+
 -- :grant_schema  the right to find the tables
 GRANT USAGE ON SCHEMA "schema" TO "role"
 
@@ -305,7 +311,7 @@ VALUES (%(strategy)s, %(epoch)s, %(number)s, clock_timestamp(), %(reason)s, %(co
     %(removed)s, %(held_back)s, %(start_id)s, %(format)s)
 ON CONFLICT (strategy_id, epoch, revision) DO NOTHING
 
--- :current  the current state of one strategy, its age by the database's clock, and its crashes in a row
+-- :states  current states, each with its age by the database's clock and its crashes in a row
 SELECT t.strategy_id, t.variables, (extract(epoch FROM t.last_updated) * 1000000)::bigint,
     extract(epoch FROM clock_timestamp() - t.last_updated)::float8,
     w.revision, w.reason, w.format, w.digest, w.written_by, w.owner, w.complete, w.held_back, done.revision,
@@ -323,56 +329,72 @@ LEFT JOIN LATERAL (
     WHERE w.reason = 'crash' AND h.strategy_id = t.strategy_id AND h.complete AND h.reason <> 'fenced'
     ORDER BY h.epoch DESC, h.revision DESC LIMIT 1
 ) done ON true
+
+-- :current  of one strategy
+{states}
 WHERE t.strategy_id = %(strategy)s
 
--- :all_current  the same of every strategy
-SELECT t.strategy_id, t.variables, (extract(epoch FROM t.last_updated) * 1000000)::bigint,
-    extract(epoch FROM clock_timestamp() - t.last_updated)::float8,
-    w.revision, w.reason, w.format, w.digest, w.written_by, w.owner, w.complete, w.held_back, done.revision,
-    CASE WHEN w.reason = 'crash' THEN (
-        SELECT count(*)
-        FROM (
-            SELECT h.epoch, h.revision, h.reason FROM {T_history} h
-            WHERE h.strategy_id = t.strategy_id ORDER BY h.epoch DESC, h.revision DESC LIMIT 1000
-        ) newest
-        WHERE reason = 'crash' AND (epoch, revision) > (coalesce(done.epoch, 0), coalesce(done.revision, 0))
-    ) END
-FROM {T} t LEFT JOIN {T_writers} w ON w.strategy_id = t.strategy_id
-LEFT JOIN LATERAL (
-    SELECT h.epoch, h.revision FROM {T_history} h
-    WHERE w.reason = 'crash' AND h.strategy_id = t.strategy_id AND h.complete AND h.reason <> 'fenced'
-    ORDER BY h.epoch DESC, h.revision DESC LIMIT 1
-) done ON true
+-- :all_current  of every strategy
+{states}
 
--- :history  what the state as of a moment is made of: a revision, or without one the last completed iteration
+-- :history  what the state as of a moment is made of: a revision, or without one the last completed iteration. A start
+-- begins with a snapshot, so all of it is of one epoch, and is found by its key
 WITH wanted AS (
-    SELECT epoch, revision FROM {T_history}
-    WHERE strategy_id = %(strategy)s AND reason <> 'fenced'
-        AND CASE WHEN %(revision)s::bigint IS NULL THEN complete ELSE revision = %(revision)s::bigint END
-    ORDER BY epoch DESC, revision DESC LIMIT 1
+    SELECT coalesce(%(revision)s::bigint, (
+        SELECT revision FROM {T_history}
+        WHERE strategy_id = %(strategy)s AND complete AND reason <> 'fenced'
+        ORDER BY epoch DESC, revision DESC LIMIT 1
+    )) AS revision
 ), since AS (
-    SELECT h.epoch, h.revision FROM wanted CROSS JOIN {T_history} h
+    SELECT h.epoch, h.revision AS first, (SELECT revision FROM wanted) AS last FROM {T_history} h
     WHERE h.strategy_id = %(strategy)s AND h.snapshot AND h.reason <> 'fenced'
-        AND (h.epoch, h.revision) <= (wanted.epoch, wanted.revision)
-    ORDER BY h.epoch DESC, h.revision DESC LIMIT 1
+        AND h.revision <= (SELECT revision FROM wanted)
+    ORDER BY h.revision DESC LIMIT 1
 )
 SELECT h.revision, h.reason, extract(epoch FROM clock_timestamp() - h.saved_at)::float8, h.complete, h.snapshot,
     h.changed, h.removed, h.held_back, h.format
-FROM wanted CROSS JOIN since CROSS JOIN {T_history} h
-WHERE h.strategy_id = %(strategy)s AND h.reason <> 'fenced'
-    AND (h.epoch, h.revision) >= (since.epoch, since.revision)
-    AND (h.epoch, h.revision) <= (wanted.epoch, wanted.revision)
-ORDER BY h.epoch, h.revision
+FROM {T_history} h
+WHERE h.strategy_id = %(strategy)s AND h.epoch = (SELECT epoch FROM since) AND h.reason <> 'fenced'
+    AND h.revision BETWEEN (SELECT first FROM since) AND (SELECT last FROM since)
+    AND EXISTS (
+        SELECT 1 FROM {T_history} e
+        WHERE e.strategy_id = %(strategy)s AND e.epoch = (SELECT epoch FROM since)
+            AND e.revision = (SELECT last FROM since) AND e.reason <> 'fenced'
+    )
+ORDER BY h.revision
 
--- :revisions  what the history lists, newest first, without the values
+-- :entries  revisions before a place in the history, without the values
 SELECT epoch, revision, reason, (extract(epoch FROM saved_at) * 1000000)::bigint,
-    extract(epoch FROM clock_timestamp() - saved_at)::float8, complete, snapshot, octet_length(changed), held_back
+    extract(epoch FROM clock_timestamp() - saved_at)::float8, complete, snapshot,
+    octet_length(changed), held_back
 FROM {T_history}
-WHERE strategy_id = %(strategy)s AND reason <> 'fenced'
-    AND (epoch, revision) < (%(epoch)s::bigint, %(revision)s::bigint)
-    AND (%(reason)s::text IS NULL OR reason = %(reason)s::text)
+WHERE strategy_id = %(strategy)s AND (epoch, revision) < (%(epoch)s::bigint, %(revision)s::bigint)
     AND (%(until)s::timestamptz IS NULL OR saved_at <= %(until)s::timestamptz)
+
+-- :revisions  what the history lists, newest first
+{entries} AND reason <> 'fenced' AND (%(reason)s::text IS NULL OR reason = %(reason)s::text)
 ORDER BY epoch DESC, revision DESC LIMIT %(limit)s::bigint
+
+-- :marked  the same of a reason that is rare, found by the index of such
+{entries} AND reason <> 'iteration' AND reason = %(reason)s::text
+ORDER BY epoch DESC, revision DESC LIMIT %(limit)s::bigint
+
+-- :later  the first snapshot that was saved later than a time, searched for by halves: times grow with the numbers,
+-- but where a clock was set back. No row: nothing was
+WITH RECURSIVE search (place, step) AS (
+    VALUES (0::bigint, 1::bigint << 62)
+    UNION ALL
+    SELECT CASE WHEN coalesce((
+        SELECT h.saved_at > %(until)s::timestamptz FROM {T_history} h
+        WHERE h.strategy_id = %(strategy)s AND h.snapshot AND h.reason <> 'fenced' AND h.revision <= place + step
+        ORDER BY h.revision DESC LIMIT 1
+    ), false) THEN place ELSE place + step END, step / 2
+    FROM search WHERE step > 0
+)
+SELECT h.epoch, h.revision FROM {T_history} h
+WHERE h.strategy_id = %(strategy)s AND h.snapshot AND h.reason <> 'fenced'
+    AND h.revision > (SELECT place FROM search WHERE step = 0)
+ORDER BY h.revision LIMIT 1
 
 -- :names  the strategies that have a saved state
 SELECT strategy_id FROM {T}

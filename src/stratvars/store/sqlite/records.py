@@ -10,7 +10,7 @@ from typing import Any
 from stratvars.edits import Asked
 from stratvars.revision import Entry, Kept, Landmark, Moment, Stored
 from stratvars.store import sqlfiles
-from stratvars.store.current import HIGHEST, kept_from
+from stratvars.store.current import HIGHEST, kept_from, listing
 from stratvars.store.sqlite import rows
 from stratvars.store.sqlite.connect import explain, open_reader
 
@@ -50,16 +50,18 @@ class SqliteRecords:
         until: datetime | None = None,
         reason: str | None = None,
     ) -> list[Entry]:
-        epoch, revision = before or HIGHEST
+        time = None if until is None else until.astimezone(UTC).isoformat()
+        later = [] if time is None else self._fetch(table, "later", {"strategy": strategy, "until": time})
+        epoch, revision = min([before or HIGHEST, *later])
         wanted: _Parameters = {
             "strategy": strategy,
             "epoch": epoch,
             "revision": revision,
             "reason": reason,
-            "until": None if until is None else until.astimezone(UTC).isoformat(),
+            "until": time,
             "limit": limit,
         }
-        return [rows.entry(row) for row in self._fetch(table, "revisions", wanted)]
+        return [rows.entry(row) for row in self._fetch(table, listing(reason), wanted)]
 
     def edits(self, table: str, strategy: str, *, limit: int, number: int | None = None) -> list[Asked]:
         wanted: _Parameters = {"strategy": strategy, "limit": limit, "number": number}

@@ -41,6 +41,12 @@ CREATE TABLE IF NOT EXISTS {T_history} (
     PRIMARY KEY (strategy_id, epoch, revision)
 )
 
+-- :index_snapshots  reading back begins at one; few revisions are, so a save hardly pays for it
+CREATE INDEX IF NOT EXISTS {T_shots} ON {T_history} (strategy_id, revision) WHERE snapshot AND reason <> 'fenced'
+
+-- :index_marks  what did not just happen after an iteration: crashes, stops, edits
+CREATE INDEX IF NOT EXISTS {T_marks} ON {T_history} (strategy_id, reason, epoch, revision) WHERE reason <> 'iteration'
+
 -- :create_edits  what somebody asks to be changed, and what became of it
 CREATE TABLE IF NOT EXISTS {T_edits} (
     id INTEGER PRIMARY KEY,
@@ -117,7 +123,7 @@ INSERT INTO {T_history}
 VALUES (?, ?, ?, strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'), ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (strategy_id, epoch, revision) DO NOTHING
 
--- :current  the current state of one strategy, its age by the database's clock, and its crashes in a row
+-- :states  current states, each with its age by the database's clock and its crashes in a row
 SELECT t.strategy_id, t.variables, t.last_updated, (julianday('now') - julianday(t.last_updated)) * 86400.0,
     w.revision, w.reason, w.format, w.digest, w.written_by, w.owner, w.complete, w.held_back, done.revision,
     CASE WHEN w.reason = 'crash' THEN (
@@ -134,54 +140,72 @@ LEFT JOIN {T_history} done ON done.rowid = CASE WHEN w.reason = 'crash' THEN (
     WHERE h.strategy_id = t.strategy_id AND h.complete AND h.reason <> 'fenced'
     ORDER BY h.epoch DESC, h.revision DESC LIMIT 1
 ) END
+
+-- :current  of one strategy
+{states}
 WHERE t.strategy_id = ?
 
--- :all_current  the same of every strategy, by name
-SELECT t.strategy_id, t.variables, t.last_updated, (julianday('now') - julianday(t.last_updated)) * 86400.0,
-    w.revision, w.reason, w.format, w.digest, w.written_by, w.owner, w.complete, w.held_back, done.revision,
-    CASE WHEN w.reason = 'crash' THEN (
-        SELECT count(*)
-        FROM (
-            SELECT h.epoch, h.revision, h.reason FROM {T_history} h
-            WHERE h.strategy_id = t.strategy_id ORDER BY h.epoch DESC, h.revision DESC LIMIT 1000
-        ) newest
-        WHERE reason = 'crash' AND (epoch, revision) > (coalesce(done.epoch, 0), coalesce(done.revision, 0))
-    ) END
-FROM {T} t LEFT JOIN {T_writers} w ON w.strategy_id = t.strategy_id
-LEFT JOIN {T_history} done ON done.rowid = CASE WHEN w.reason = 'crash' THEN (
-    SELECT h.rowid FROM {T_history} h
-    WHERE h.strategy_id = t.strategy_id AND h.complete AND h.reason <> 'fenced'
-    ORDER BY h.epoch DESC, h.revision DESC LIMIT 1
-) END
+-- :all_current  of every strategy, by name
+{states}
 ORDER BY t.strategy_id
 
--- :history  what the state as of a moment is made of: a revision, or without one the last completed iteration
+-- :history  what the state as of a moment is made of: a revision, or without one the last completed iteration. A start
+-- begins with a snapshot, so all of it is of one epoch, and is found by its key
 WITH wanted AS (
-    SELECT epoch, revision FROM {T_history}
-    WHERE strategy_id = :strategy AND reason <> 'fenced'
-        AND CASE WHEN :revision IS NULL THEN complete ELSE revision = :revision END
-    ORDER BY epoch DESC, revision DESC LIMIT 1
+    SELECT coalesce(:revision, (
+        SELECT revision FROM {T_history}
+        WHERE strategy_id = :strategy AND complete AND reason <> 'fenced'
+        ORDER BY epoch DESC, revision DESC LIMIT 1
+    )) AS revision
 ), since AS (
-    SELECT h.epoch, h.revision FROM wanted CROSS JOIN {T_history} h
+    SELECT h.epoch, h.revision AS first, (SELECT revision FROM wanted) AS last FROM {T_history} h
     WHERE h.strategy_id = :strategy AND h.snapshot AND h.reason <> 'fenced'
-        AND (h.epoch, h.revision) <= (wanted.epoch, wanted.revision)
-    ORDER BY h.epoch DESC, h.revision DESC LIMIT 1
+        AND h.revision <= (SELECT revision FROM wanted)
+    ORDER BY h.revision DESC LIMIT 1
 )
 SELECT h.revision, h.reason, (julianday('now') - julianday(h.saved_at)) * 86400.0, h.complete, h.snapshot,
     h.changed, h.removed, h.held_back, h.format
-FROM wanted CROSS JOIN since CROSS JOIN {T_history} h
-WHERE h.strategy_id = :strategy AND h.reason <> 'fenced'
-    AND (h.epoch, h.revision) >= (since.epoch, since.revision)
-    AND (h.epoch, h.revision) <= (wanted.epoch, wanted.revision)
-ORDER BY h.epoch, h.revision
+FROM {T_history} h
+WHERE h.strategy_id = :strategy AND h.epoch = (SELECT epoch FROM since) AND h.reason <> 'fenced'
+    AND h.revision BETWEEN (SELECT first FROM since) AND (SELECT last FROM since)
+    AND EXISTS (
+        SELECT 1 FROM {T_history} e
+        WHERE e.strategy_id = :strategy AND e.epoch = (SELECT epoch FROM since)
+            AND e.revision = (SELECT last FROM since) AND e.reason <> 'fenced'
+    )
+ORDER BY h.revision
 
--- :revisions  what the history lists, newest first, without the values
+-- :entries  revisions before a place in the history, without the values
 SELECT epoch, revision, reason, saved_at, (julianday('now') - julianday(saved_at)) * 86400.0, complete, snapshot,
     length(CAST(changed AS BLOB)), held_back
 FROM {T_history}
-WHERE strategy_id = :strategy AND reason <> 'fenced' AND (epoch, revision) < (:epoch, :revision)
-    AND (:reason IS NULL OR reason = :reason) AND (:until IS NULL OR julianday(saved_at) <= julianday(:until))
+WHERE strategy_id = :strategy AND (epoch, revision) < (:epoch, :revision)
+    AND (:until IS NULL OR julianday(saved_at) <= julianday(:until))
+
+-- :revisions  what the history lists, newest first
+{entries} AND reason <> 'fenced' AND (:reason IS NULL OR reason = :reason)
 ORDER BY epoch DESC, revision DESC LIMIT :limit
+
+-- :marked  the same of a reason that is rare, found by the index of such
+{entries} AND reason <> 'iteration' AND reason = :reason
+ORDER BY epoch DESC, revision DESC LIMIT :limit
+
+-- :later  the first snapshot that was saved later than a time, searched for by halves: times grow with the numbers,
+-- but where a clock was set back. No row: nothing was
+WITH RECURSIVE search (place, step) AS (
+    VALUES (0, 1 << 62)
+    UNION ALL
+    SELECT CASE WHEN coalesce((
+        SELECT julianday(h.saved_at) > julianday(:until) FROM {T_history} h
+        WHERE h.strategy_id = :strategy AND h.snapshot AND h.reason <> 'fenced' AND h.revision <= place + step
+        ORDER BY h.revision DESC LIMIT 1
+    ), 0) THEN place ELSE place + step END, step / 2
+    FROM search WHERE step > 0
+)
+SELECT h.epoch, h.revision FROM {T_history} h
+WHERE h.strategy_id = :strategy AND h.snapshot AND h.reason <> 'fenced'
+    AND h.revision > (SELECT place FROM search WHERE step = 0)
+ORDER BY h.revision LIMIT 1
 
 -- :names  the strategies that have a saved state
 SELECT strategy_id FROM {T} ORDER BY strategy_id
