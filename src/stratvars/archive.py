@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from stratvars import codec, moment, names, settings
 from stratvars.codec.tree import show
 from stratvars.database import Database
+from stratvars.edits import Asked
 from stratvars.errors import NewerFormatError, UndecodableError, UsageError
 from stratvars.history import Past, fold, unfold
 from stratvars.moment import When
@@ -139,6 +140,10 @@ class Archive:
         """
         entries = takewhile(self._from(name, since), moment.walk(self._records, self.table, name, reason=reason))
         return [*islice(entries, limit)][::-1]
+
+    def edits(self, name: str, *, limit: int = 20) -> list[Asked]:
+        """The newest edits that were asked for from outside, newest first, and what became of them."""
+        return self._records.edits(self.table, name, limit=limit)
 
     def at(self, name: str, when: When | str) -> Past:
         """The state of a strategy as of a moment, as texts.

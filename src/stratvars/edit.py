@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 from stratvars import codec, moment, names
 from stratvars.database import Database
+from stratvars.edits import Change, Edit
 from stratvars.errors import (
     FencedError,
     NewerFormatError,
@@ -110,6 +111,22 @@ def plan_rewind(database: Database, table: str, strategy: str, when: When) -> Re
     found = None if texts is None else differences(texts, then.state.texts)
     reorders = texts is not None and [*texts] != [*then.state.texts]
     return Rewind(database, table, strategy, now, then, found, reorders)
+
+
+def is_running(plan: Rewind) -> bool:
+    """Whether the strategy is seen to run: then it has to go back by itself.
+
+    Raises:
+        UndecodableError: who runs it cannot be read.
+    """
+    return plan.now is not None and plan.now.owner != "" and look(Owner.from_text(plan.now.owner)) is Life.ALIVE
+
+
+def as_edit(plan: Rewind, author: str, note: str) -> Edit:
+    """The way back for a strategy that runs: all variables as they were, and no others."""
+    now = _texts(plan.now) or {}
+    change = Change(plan.then.state.texts, tuple(name for name in now if name not in plan.then.state.texts))
+    return Edit(change, plan.then.format, author, note or f"back to revision {plan.then.kept.number}")
 
 
 def check_stopped(plan: Rewind) -> Owner | None:

@@ -38,6 +38,7 @@ class Terms:
         wait: seconds for which it waits for an owner that lives; 0 to be refused at once.
         take_over: take the strategy from an owner that lives. That one is fenced.
         for_living: wait also for an owner that is seen to live, and not only for the end of a lease.
+        only_dead: take it from nobody but an owner that is seen to be dead: the end of a lease is not enough.
         pause: waits, in seconds; returns something true when the start is to be given up.
     """
 
@@ -45,6 +46,7 @@ class Terms:
     wait: float = WAIT
     take_over: bool = False
     for_living: bool = True
+    only_dead: bool = False
     pause: Callable[[float], object] = time.sleep
 
 
@@ -114,6 +116,8 @@ class Entrance:
         self._watch(holder)
         if life is Life.DEAD:
             return replace(holder, stamp="")
+        if self._terms.only_dead:
+            raise OwnedError(self._refusal(owner, 0.0))
         if self._terms.take_over:
             _log.warning("%r is taken from %s, as was asked for. That one cannot save any more.", *self._whom(owner))
             return replace(holder, stamp="")

@@ -13,6 +13,7 @@ from manual import PAGE, WIDTH, commands, help_of, with_help
 
 EVERY = {context.command_path: (context, command) for context, command in commands()}
 LOOKING = ("list", "show", "history", "diff", "rewind")
+CHANGING = ("set", "unset", "edits")
 
 
 def test_the_page_is_the_one_that_the_commands_make() -> None:
@@ -67,3 +68,11 @@ def test_the_shell_completes_commands_and_options_as_the_page_says(tmp_path: Pat
 
     assert completed("stratvars hi") == ["history"]
     assert completed("stratvars history --s") == ["--since"]
+
+
+@pytest.mark.parametrize("name", CHANGING)
+def test_what_changes_variables_prints_json_and_names_its_exit_codes(name: str) -> None:
+    shown = help_of(*EVERY[f"stratvars {name}"])
+    assert max(map(len, shown.splitlines())) <= WIDTH
+    assert "--json" in shown
+    assert "Exit codes:" in shown

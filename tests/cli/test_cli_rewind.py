@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -97,22 +98,22 @@ def test_a_dry_run_shows_the_same_and_changes_nothing_also_while_the_strategy_ru
         assert place.history == before
 
 
-def test_a_strategy_that_runs_is_refused_with_4(shell: Shell, place: Place) -> None:
+def test_a_strategy_that_runs_goes_back_by_itself(shell: Shell, place: Place) -> None:
     place.live({"n": 1}, {"n": 2})
     script = shell.write("live.py", LIVE)
     child = subprocess.Popen([sys.executable, script], env=shell._environment(), stdout=subprocess.PIPE, text=True)
     try:
         assert child.stdout is not None
         assert child.stdout.readline() == "turn\n"
-        before = place.history
-        said = shell.refused("rewind", "bot", "--to", "1", "--yes", code=4)
-        assert f"'bot' is running, in process {child.pid} on " in said
-        assert shell.refused("rewind", "bot", "--to", "last-iteration", "--yes", code=4) == said
-        assert place.history == before
+        done = shell.run("rewind", "bot", "--to", "1", "--yes")
+        assert done.returncode == 0
+        assert re.fullmatch(r"bot: edit 1 is applied, with revision \d+", done.stderr.splitlines()[-1])
+        assert json.loads(place.current.variables) == {"n": 1}
     finally:
         child.kill()
         child.communicate()
-    assert shell.run("rewind", "bot", "--to", "1", "--yes").returncode == 0, "killed, it runs no more"
+    assert shell.run("rewind", "bot", "--to", "3", "--yes").returncode == 0, "killed, it runs no more"
+    assert place.live() == {"n": 2}
 
 
 def test_where_nothing_would_change_it_says_so_and_writes_nothing(shell: Shell, place: Place) -> None:

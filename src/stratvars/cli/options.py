@@ -32,6 +32,16 @@ json_lines_option = click.option(
 reveal_option = click.option(
     "--reveal", is_flag=True, help="Show what stands under names with key, secret, token or password in them."
 )
+_WAIT = 15.0
+note_option = click.option("--note", metavar="TEXT", default="", help="Why; kept with the edit.")
+wait_option = click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    default=_WAIT,
+    help=f"How long to wait for the strategy. Default: {_WAIT:g}.",
+)
+no_wait_option = click.option("--no-wait", is_flag=True, help="Leave the edit with the database and do not wait.")
 WHENS = """\b
 WHEN is one of
   42                a revision, by its number

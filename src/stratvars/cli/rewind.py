@@ -1,4 +1,4 @@
-"""``stratvars rewind``: take a strategy that does not run back to an earlier moment."""
+"""``stratvars rewind``: take a strategy back to an earlier moment, whether it runs or not."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from stratvars.cli.errors import tell
-from stratvars.cli.options import WHENS, db_option, json_lines_option, read_when, reveal_option, table_option
+from stratvars.cli.options import (
+    WHENS,
+    db_option,
+    json_lines_option,
+    no_wait_option,
+    note_option,
+    read_when,
+    reveal_option,
+    table_option,
+    wait_option,
+)
 from stratvars.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,10 +35,11 @@ Examples:
 {WHENS}\b
 Exit codes:
   0  it went back, or there was nothing to change
-  1  you said no, or somebody else saved meanwhile
+  1  you said no, somebody else saved meanwhile, or the strategy refused it or
+     did not answer in time
   2  wrong use; there is no such strategy or moment
   3  what is saved cannot be read, or the database cannot be used
-  4  the strategy runs
+  4  the strategy was started meanwhile, or runs where it cannot be looked at
 """
 
 
@@ -43,7 +54,10 @@ Exit codes:
     help="The moment to go back to.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing; the strategy may run.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@note_option
+@wait_option
+@no_wait_option
 @json_lines_option
 @reveal_option
 @db_option
@@ -56,6 +70,9 @@ def rewind(
     moment: When,
     yes: bool,
     dry_run: bool,
+    note: str,
+    wait: float,
+    no_wait: bool,
     as_json: bool,
     reveal: bool,
     db: str | None,
@@ -63,14 +80,18 @@ def rewind(
 ) -> None:
     """Take a strategy back to an earlier moment.
 
-    The strategy must not run. Going back is a new revision: nothing is erased, and it can be taken back.
+    A strategy that runs is given the variables of that moment between two iterations. Going back is a new revision:
+    nothing is erased, and it can be taken back.
     """
-    from stratvars import edit, settings
+    from stratvars import edit, request, settings
+    from stratvars.cli.change import author, fate_of, is_done
 
     if not (yes or dry_run or _can_be_asked()):
         raise UsageError("there is no terminal to ask on; add --yes to go back, or --dry-run to see what would change")
-    plan = edit.plan_rewind(settings.resolve(db), table, name, moment)
-    doubt = None if dry_run else edit.check_stopped(plan)
+    database = settings.resolve(db)
+    plan = edit.plan_rewind(database, table, name, moment)
+    runs = edit.is_running(plan)
+    doubt = None if dry_run or runs else edit.check_stopped(plan)
     if plan.changes_nothing:
         same = f"the variables are those of revision {plan.then.kept.number}, in {plan.database}"
         tell(f"{name}: nothing to change, {same}")
@@ -81,6 +102,12 @@ def rewind(
     if not yes and not click.confirm(_question(plan, doubt), err=True):
         tell(f"{name}: nothing was changed")
         ctx.exit(1)
+    if runs:
+        asked = request.request(
+            database, table, name, edit.as_edit(plan, author(), note), wait=0.0 if no_wait else wait
+        )
+        tell(f"{name}: {fate_of(asked)}")
+        ctx.exit(0 if is_done(asked, waited=wait > 0 and not no_wait) else 1)
     number = edit.carry_out(plan)
     tell(f"{name}: went back to revision {plan.then.kept.number}, saved as revision {number}{_way_back(plan)}")
 
