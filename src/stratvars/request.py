@@ -21,7 +21,7 @@ from stratvars.lane import Lane, Offer
 from stratvars.outcome import Renewed, Saved
 from stratvars.ownership import Entrance, Terms
 from stratvars.restore import Asking
-from stratvars.revision import Claim, Reason, Standing, State, Stored, split_texts
+from stratvars.revision import Claim, Reason, Renewing, State, Stored, split_texts
 from stratvars.store.base import Records, Store
 from stratvars.store.opening import open_records, open_store
 
@@ -130,7 +130,7 @@ def _is_made(store: Store, table: str, strategy: str, asking: Asking) -> bool:
 
 def _make(store: Store, claim: Claim, asking: Asking) -> None:
     stored = asking.until_answered(lambda: store.load(claim))
-    [answer] = asking.until_answered(lambda: store.renew([Standing(claim, claim.revision)]))
+    [answer] = asking.until_answered(lambda: store.renew([Renewing(claim, claim.revision)]))
     if stored is None or not isinstance(answer, Renewed) or not answer.edits:
         return
     lane = _lane(claim, stored, answer.edits)

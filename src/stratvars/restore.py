@@ -28,7 +28,7 @@ from stratvars.errors import (
 )
 from stratvars.outcome import Renewed
 from stratvars.ownership import Entrance, Terms
-from stratvars.revision import Claim, Standing, State, Stored, split_texts
+from stratvars.revision import Claim, Renewing, State, Stored, split_texts
 from stratvars.schedule import age
 from stratvars.store.base import Store
 
@@ -132,7 +132,7 @@ def _edits(store: Store, claim: Claim) -> tuple[Edit, ...]:
     """What somebody asked for while the strategy did not run, or did not live to have it."""
     if claim.open_edits == 0:
         return ()
-    [answer] = store.renew([Standing(claim, claim.revision)])
+    [answer] = store.renew([Renewing(claim, claim.revision)])
     return answer.edits if isinstance(answer, Renewed) else ()  # otherwise with the first save
 
 

@@ -124,8 +124,8 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a claim stands whose lease is to be renewed.
+class Renewing:
+    """A claim whose lease is to be renewed.
 
     Attributes:
         claim: which.

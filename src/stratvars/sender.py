@@ -16,7 +16,7 @@ from stratvars.edits import Change, Edit
 from stratvars.errors import LockedError, RestoreError, UnreachableError
 from stratvars.lane import ANOTHER_HAND, Lane
 from stratvars.outcome import Fenced, Foreign, Left, Outcome, Renewal, Renewed, Saved, WentBack
-from stratvars.revision import Claim, Revision, Standing, digest_of
+from stratvars.revision import Claim, Renewing, Revision, digest_of
 from stratvars.store.base import Store
 
 LITTLE_PATIENCE = 0.05
@@ -58,7 +58,7 @@ class Sender:
         while groups:
             group, since = groups.pop(0), lease.now()
             try:
-                answers = self._store.renew([Standing(lane.claim, lane.acknowledged) for lane in group])
+                answers = self._store.renew([Renewing(lane.claim, lane.acknowledged) for lane in group])
             except UnreachableError as error:  # the others would only wait for the same
                 self._fail([lane for rest in (group, *groups) for lane in rest], error)
                 break

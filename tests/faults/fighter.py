@@ -24,7 +24,7 @@ from dataclasses import replace
 from stratvars import Backup
 from stratvars.errors import FencedError, NotSavedError, OwnedError, UnavailableError
 from stratvars.outcome import Outcome, Renewal
-from stratvars.revision import Claim, Revision, Standing
+from stratvars.revision import Claim, Renewing, Revision
 from stratvars.store import verdict
 from stratvars.store.postgres import saving as postgres_saving
 from stratvars.store.postgres import statements
@@ -108,7 +108,7 @@ def compare_no_epochs() -> None:
     def judge(revision: Revision, found: Found | None) -> Outcome | None:
         return verdict.judge(revision, found and _as_if_of(revision.claim, found))
 
-    def judge_renewal(held: Standing, found: Found | None) -> Renewal | None:
+    def judge_renewal(held: Renewing, found: Found | None) -> Renewal | None:
         return verdict.judge_renewal(held, found and _as_if_of(held.claim, found))
 
     for store in (sqlite_store, postgres_store, postgres_saving):

@@ -13,7 +13,7 @@ import pytest
 
 from postgres.stores import store_at
 from stratvars.outcome import Left, Renewed, Saved
-from stratvars.revision import Claim, Standing
+from stratvars.revision import Claim, Renewing
 from stratvars.store.base import Store
 from stratvars.store.memory import MemoryStore
 from stratvars.store.postgres.store import PostgresStore
@@ -53,9 +53,9 @@ def test_a_row_that_somebody_locks_keeps_no_other_lease_from_being_renewed(
     with admin.transaction():
         admin.execute("SELECT * FROM vars_backup_writers WHERE strategy_id = 'b' FOR UPDATE")
         begun = time.monotonic()
-        assert store.renew([Standing(claim, 0) for claim in claims]) == [Renewed(), Left(), Renewed()]
+        assert store.renew([Renewing(claim, 0) for claim in claims]) == [Renewed(), Left(), Renewed()]
         assert time.monotonic() - begun < 0.9, "it does not wait for the lock"
-    assert store.renew([Standing(claim, 0) for claim in claims]) == [Renewed()] * 3
+    assert store.renew([Renewing(claim, 0) for claim in claims]) == [Renewed()] * 3
 
 
 def test_renewals_beside_saves_of_the_same_strategies_meet_no_deadlock(
@@ -71,7 +71,7 @@ def test_renewals_beside_saves_of_the_same_strategies_meet_no_deadlock(
         with closing(store_at(pg_url)) as other:
             other.prepare(TABLE)
             while not over.is_set():
-                other.renew([Standing(claim, 0) for claim in mine[::-1]])
+                other.renew([Renewing(claim, 0) for claim in mine[::-1]])
                 counts["renewals"] += 1
 
     thread = threading.Thread(target=renew)

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from stratvars.edits import Asked, Edit
 from stratvars.outcome import Outcome, Renewal
-from stratvars.revision import LEASE, Claim, Entry, Holder, Kept, Moment, Revision, Standing, Stored
+from stratvars.revision import LEASE, Claim, Entry, Holder, Kept, Moment, Renewing, Revision, Stored
 
 PATIENCE = 1.0
 """Seconds to wait for somebody's lock: under the deadline of a backup."""
@@ -45,7 +45,7 @@ class Store(Protocol):
         names a stamp, has not been renewed since. Whether a lease has ended is for the caller to judge.
         """
 
-    def renew(self, leases: Sequence[Standing]) -> list[Renewal]:
+    def renew(self, leases: Sequence[Renewing]) -> list[Renewal]:
         """Renew the leases of claims of one table, in one statement. A save renews too."""
 
     def ask(self, table: str, strategy: str, edit: Edit, *, refused: str = "") -> int | None:

@@ -21,8 +21,8 @@ from stratvars.revision import (
     Landmark,
     Moment,
     Reason,
+    Renewing,
     Revision,
-    Standing,
     Stored,
 )
 from stratvars.store.base import PATIENCE
@@ -92,11 +92,11 @@ class MemoryStore:
                 rows.setdefault(strategy, _Row(fresh)).found = fresh
             return answer
 
-    def renew(self, leases: Sequence[Standing]) -> list[Renewal]:
+    def renew(self, leases: Sequence[Renewing]) -> list[Renewal]:
         with self._mutex:
             return [self._renew_one(held) for held in leases]
 
-    def _renew_one(self, held: Standing) -> Renewal:
+    def _renew_one(self, held: Renewing) -> Renewal:
         row = self._tables[held.claim.table].get(held.claim.strategy)
         verdict = judge_renewal(held, None if row is None else row.found)
         if verdict is not None or row is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from stratvars.outcome import Fenced, Outcome, Saved, WentBack
-from stratvars.revision import LEASE, Claim, Holder, Revision, Standing
+from stratvars.revision import LEASE, Claim, Holder, Renewing, Revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def judge(revision: Revision, found: Found | None) -> Outcome | None:
     return WentBack(found.epoch, found.revision)
 
 
-def judge_renewal(held: Standing, found: Found | None) -> Fenced | WentBack | None:
+def judge_renewal(held: Renewing, found: Found | None) -> Fenced | WentBack | None:
     """The answer to a renewal, or None when it is to be written now."""
     claim = held.claim
     if found is None:

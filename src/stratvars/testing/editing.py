@@ -11,7 +11,7 @@ import pytest
 
 from stratvars.edits import Change, Edit, Fate, Resolution
 from stratvars.outcome import Fenced, Renewed, Saved
-from stratvars.revision import Holder, Standing
+from stratvars.revision import Holder, Renewing
 from stratvars.store.base import Records, Store
 from stratvars.testing.samples import TABLE, acquired, revision_of
 
@@ -60,13 +60,13 @@ class EditContract:
         store, records = sides
         claim = acquired(store, "bot")
         acquired(store, "Bot")
-        assert store.renew([Standing(claim, 0)]) == [Renewed()]
+        assert store.renew([Renewing(claim, 0)]) == [Renewed()]
         first = store.ask(TABLE, "bot", Edit(_CHANGE, 1, "kim"))
         second = store.ask(TABLE, "bot", Edit(Change(unset=("x",)), 1, "jo"))
         assert first is not None
         assert second is not None
         store.ask(TABLE, "Bot", Edit(_CHANGE, 1, "kim"))
-        [renewed] = store.renew([Standing(claim, 0)])
+        [renewed] = store.renew([Renewing(claim, 0)])
         assert isinstance(renewed, Renewed)
         assert [edit.number for edit in renewed.edits] == [first, second]
         assert renewed.edits[0].change == _CHANGE
@@ -90,7 +90,7 @@ class EditContract:
         outcomes = store.save([revision_of(claim, {"x": "1"}) for claim in claims])
         brought = [[edit.number for edit in one.edits] for one in outcomes if isinstance(one, Saved)]
         assert brought == [[numbers[0]], [], [numbers[1]]]
-        renewals = store.renew([Standing(claim, 1) for claim in claims])
+        renewals = store.renew([Renewing(claim, 1) for claim in claims])
         assert [[e.number for e in one.edits] for one in renewals if isinstance(one, Renewed)] == brought
 
     def test_what_a_fenced_start_resolves_still_waits(self, sides: tuple[Store, Records]) -> None:
@@ -103,7 +103,7 @@ class EditContract:
         late = replace(revision_of(old, {"x": "1"}), resolves=(Resolution(number, Fate.APPLIED),))
         assert isinstance(store.save([late])[0], Fenced)
         assert records.edits(TABLE, "bot", limit=1)[0].fate == Fate.OPEN
-        [renewed] = store.renew([Standing(new, 0)])
+        [renewed] = store.renew([Renewing(new, 0)])
         assert isinstance(renewed, Renewed)
         assert [edit.number for edit in renewed.edits] == [number]
 
@@ -117,7 +117,7 @@ class EditContract:
         for _ in range(2):
             store.cancel(TABLE, "bot", early)
         store.cancel(TABLE, "Bot", late)
-        [renewed] = store.renew([Standing(claim, 0)])
+        [renewed] = store.renew([Renewing(claim, 0)])
         assert isinstance(renewed, Renewed)
         assert [edit.number for edit in renewed.edits] == [late, never]
         store.cancel(TABLE, "bot", late)
@@ -128,7 +128,7 @@ class EditContract:
         store.cancel(TABLE, "bot", never)
         again = acquired(store, "bot", start_id="start-2")
         assert again.open_edits == 1
-        [renewed] = store.renew([Standing(again, 1)])
+        [renewed] = store.renew([Renewing(again, 1)])
         assert isinstance(renewed, Renewed)
         assert [edit.number for edit in renewed.edits] == [late]
 
@@ -139,5 +139,5 @@ class EditContract:
         assert store.ask(TABLE, "bot", edit, refused="it is no JSON") == store.ask(TABLE, "bot", edit, refused="again")
         [kept] = records.edits(TABLE, "bot", limit=10)
         assert (kept.fate, kept.said, kept.edit.change.texts) == ("refused", "it is no JSON", {"": '"{"'})
-        assert store.renew([Standing(claim, 0)]) == [Renewed(())]
+        assert store.renew([Renewing(claim, 0)]) == [Renewed(())]
         assert acquired(store, "bot").open_edits == 0

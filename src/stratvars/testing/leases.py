@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from stratvars.outcome import Fenced, Renewed, Saved, WentBack
-from stratvars.revision import Claim, Holder, Reason, Standing
+from stratvars.revision import Claim, Holder, Reason, Renewing
 from stratvars.store.base import Store
 from stratvars.testing.samples import TABLE, revision_of
 
@@ -45,7 +45,7 @@ class LeaseContract:
     def test_a_renewal_and_a_save_begin_it_anew(self, store: Store) -> None:
         claim = _claimed(store, "start-1")
         seen = [_refused(store)]
-        for renews in (lambda: store.renew([Standing(claim, 0)]), lambda: store.save([revision_of(claim, {"x": "1"})])):
+        for renews in (lambda: store.renew([Renewing(claim, 0)]), lambda: store.save([revision_of(claim, {"x": "1"})])):
             time.sleep(0.3)
             renews()
             seen.append(_refused(store))
@@ -58,7 +58,7 @@ class LeaseContract:
         store.release(gone)
         before = _refused(store, "lost").stamp
         time.sleep(0.01)
-        answers = store.renew([Standing(claim, 0) for claim in (lost, gone, mine)])
+        answers = store.renew([Renewing(claim, 0) for claim in (lost, gone, mine)])
         assert answers == [Fenced(Holder(2, taken.owner)), WentBack(0, 0), Renewed()]
         assert _refused(store, "lost").stamp == before, "the lease of another start is not touched"
 
@@ -66,7 +66,7 @@ class LeaseContract:
         claim = _claimed(store, "start-1")
         holder = _refused(store)
         time.sleep(0.01)
-        store.renew([Standing(claim, 0)])
+        store.renew([Renewing(claim, 0)])
         answer = store.acquire(TABLE, "bot", "me", "start-2", take_over=holder)
         assert answer == holder, "equal, for it is of the same start"
         assert isinstance(answer, Holder)
@@ -77,7 +77,7 @@ class LeaseContract:
         claim = _claimed(store, "start-1")
         holder = replace(_refused(store), stamp="")
         time.sleep(0.01)
-        store.renew([Standing(claim, 0)])
+        store.renew([Renewing(claim, 0)])
         assert isinstance(store.acquire(TABLE, "bot", "me", "start-2", take_over=holder), Claim)
 
     def test_what_was_fenced_is_kept_and_never_current(self, store: Store) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from stratvars.edits import Asked, Edit, Fate
-from stratvars.revision import Entry, Revision, Standing, Stored
+from stratvars.revision import Entry, Renewing, Revision, Stored
 from stratvars.store.current import asked_from, edit_from, entry_from, stored_from
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -76,7 +76,7 @@ def save_all(batch: Sequence[Revision], patience: float) -> dict[str, object]:
     }
 
 
-def renewal(leases: Sequence[Standing], patience: float) -> dict[str, object]:
+def renewal(leases: Sequence[Renewing], patience: float) -> dict[str, object]:
     """The parameters of ``renew``; ``patience`` in seconds."""
     return {
         "patience": milliseconds(patience),

@@ -10,7 +10,7 @@ from stratvars.database import Database
 from stratvars.edits import Edit
 from stratvars.errors import UnavailableError
 from stratvars.outcome import Left, Outcome, Renewal, Renewed
-from stratvars.revision import LEASE, Claim, Holder, Revision, Standing, Stored
+from stratvars.revision import LEASE, Claim, Holder, Renewing, Revision, Stored
 from stratvars.store.base import PATIENCE
 from stratvars.store.postgres import rows, saving, schema
 from stratvars.store.postgres.connect import WatchedConnection
@@ -52,7 +52,7 @@ class PostgresStore:
         wanted = Claim(table, strategy, start_id, owner, *above, lease)
         return self._run(lambda connection: _acquire(connection, wanted, take_over))
 
-    def renew(self, leases: Sequence[Standing]) -> list[Renewal]:
+    def renew(self, leases: Sequence[Renewing]) -> list[Renewal]:
         return self._run(lambda connection: _renew(connection, leases))
 
     def ask(self, table: str, strategy: str, edit: Edit, *, refused: str = "") -> int | None:
@@ -184,14 +184,14 @@ def _parameters(claim: Claim) -> dict[str, object]:
     }
 
 
-def _renew(connection: WatchedConnection, leases: Sequence[Standing]) -> list[Renewal]:
+def _renew(connection: WatchedConnection, leases: Sequence[Renewing]) -> list[Renewal]:
     query = statements(leases[0].claim.table)["renew"].encode()
     rows_found = connection.execute(query, rows.renewal(leases, PATIENCE)).fetchall()
     found = {strategy: row for strategy, *row in rows_found}
     return [_renewal(held, *found[held.claim.strategy]) for held in leases]
 
 
-def _renewal(held: Standing, is_there: bool, epoch: int | None, *row: Any) -> Renewal:
+def _renewal(held: Renewing, is_there: bool, epoch: int | None, *row: Any) -> Renewal:
     """``epoch`` is None, and so is what follows, where the row is not there or somebody has it locked."""
     if is_there and epoch is None:
         return Left()

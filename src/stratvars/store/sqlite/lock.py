@@ -23,7 +23,7 @@ _POLL = 0.001
 class FileLock:
     """The lock of one database file, on a file of its own beside it.
 
-    Standing by a process, and by one connection in it, until ``hold`` is left; the operating system takes it back when
+    Renewing by a process, and by one connection in it, until ``hold`` is left; the operating system takes it back when
     the process dies. Not reentrant; its user serialises the calls.
     """
 

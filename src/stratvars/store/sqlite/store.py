@@ -13,7 +13,7 @@ from pathlib import Path
 from stratvars.edits import Edit
 from stratvars.errors import RefusedError, UnavailableError
 from stratvars.outcome import Foreign, Outcome, Renewal, Renewed, Saved
-from stratvars.revision import LEASE, Claim, Holder, Revision, Standing, Stored, digest_of
+from stratvars.revision import LEASE, Claim, Holder, Renewing, Revision, Stored, digest_of
 from stratvars.store import sqlfiles
 from stratvars.store.base import PATIENCE
 from stratvars.store.sqlite import editing, rows
@@ -72,11 +72,11 @@ class SqliteStore:
                 connection.execute(sql["add_writer" if found is None else "take_writer"], row)
             return answer
 
-    def renew(self, leases: Sequence[Standing]) -> list[Renewal]:
+    def renew(self, leases: Sequence[Renewing]) -> list[Renewal]:
         with self._write() as connection:
             return [self._renew_one(connection, held) for held in leases]
 
-    def _renew_one(self, connection: sqlite3.Connection, held: Standing) -> Renewal:
+    def _renew_one(self, connection: sqlite3.Connection, held: Renewing) -> Renewal:
         claim = held.claim
         sql = self._tables[claim.table]
         found = _found(connection, sql, claim.strategy)
