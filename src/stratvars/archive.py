@@ -21,6 +21,7 @@ from stratvars.errors import NewerFormatError, UndecodableError, UsageError
 from stratvars.history import Past, fold, unfold
 from stratvars.moment import When
 from stratvars.revision import Entry, Landmark, Stored, split_texts
+from stratvars.standing import Overview, overviews
 from stratvars.store.opening import open_records
 
 if TYPE_CHECKING:
@@ -118,6 +119,10 @@ class Archive:
     def strategies(self) -> list[Stored]:
         """The current state of every strategy, sorted by name."""
         return self._records.strategies(self.table)
+
+    def overview(self) -> list[Overview]:
+        """Every strategy at a glance, sorted by name: its current state, whether it runs, and who runs it."""
+        return overviews(self._records, self.table)
 
     def current(self, name: str) -> Stored | None:
         """The current state of one strategy; None when nothing is saved under the name."""

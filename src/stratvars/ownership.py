@@ -18,7 +18,7 @@ from stratvars.errors import OwnedError
 from stratvars.owner import Life, Owner, look
 from stratvars.revision import LEASE, Claim, Holder
 from stratvars.schedule import age
-from stratvars.store.base import Store
+from stratvars.store.base import Records, Store
 
 _log = logging.getLogger("stratvars")
 
@@ -164,7 +164,7 @@ class Entrance:
         )
 
 
-def life_of(store: Store, holder: Holder, owner: Owner) -> Life:
+def life_of(store: Store | Records, holder: Holder, owner: Owner) -> Life:
     """Whether a holder still lives, as far as this process and the store can see."""
     life = look(owner)
     if life is Life.UNKNOWN and owner.machine == Owner.current().machine:

@@ -47,12 +47,12 @@ def test_through_a_pipe_a_list_is_lines_of_tabs_with_a_header(shell: Shell) -> N
         f"2 in the table vars_backup of sqlite:///{shell.folder}/stratvars.db\n",
     )
     header, *lines = table_of(done.stdout)
-    assert header == ["name", "revision", "saved", "why", "variables", "size"]
+    assert header == ["name", "state", "revision", "saved", "why", "variables", "size", "kept", "owner"]
     assert [line[0] for line in lines] == ["btc live", "eth"]
-    assert lines[0][3:] == ["stop", "2", "2.0 kB"]
-    assert lines[1][3:] == ["stop", "1", "7 B"]
-    assert all(re.fullmatch(r"\d+ s ago", line[2]) for line in lines)
-    assert all(line[1].isdigit() for line in lines)
+    assert (lines[0][1], *lines[0][4:]) == ("stopped", "stop", "2", "2.0 kB", "1", "")
+    assert (lines[1][1], *lines[1][4:]) == ("stopped", "stop", "1", "7 B", "1", "")
+    assert all(re.fullmatch(r"\d+ s ago", line[3]) for line in lines)
+    assert all(line[2].isdigit() for line in lines)
 
 
 def test_the_age_is_readable_and_a_change_by_hand_is_named(shell: Shell) -> None:
@@ -60,8 +60,8 @@ def test_the_age_is_readable_and_a_change_by_hand_is_named(shell: Shell) -> None
     execute(shell, "UPDATE vars_backup SET variables = '{\"a\":2}', last_updated = datetime('now', '-5 minutes')")
     execute(shell, "INSERT INTO vars_backup VALUES ('1', datetime('now'), '[]', 'made')")
     _, bot, made = table_of(shell.run("list").stdout)
-    assert bot[2:4] == ["5 min ago", "stop, changed by hand since"]
-    assert made[3:5] == ["written by hand", "?"]
+    assert bot[3:5] == ["5 min ago", "stop, changed by hand since"]
+    assert made[4:6] == ["written by hand", "?"]
 
 
 def test_another_table_is_looked_at_when_it_is_named(shell: Shell) -> None:
@@ -239,10 +239,9 @@ def test_a_list_on_a_terminal_is_aligned(shell: Shell) -> None:
     save(shell, "a", {"n": 1})
     save(shell, "longer", {"n": LONG})
     header, short, long = shell.on_terminal("list").replace("\x1b[0m", "").replace("\x1b[1m", "").splitlines()
-    assert header.split() == ["name", "revision", "saved", "why", "variables", "size"]
-    assert len(short) == len(long)
-    assert short.rstrip().endswith(" 7 B")
-    assert long.rstrip().endswith(" 5.0 kB")
+    titles = ["name", "state", "revision", "saved", "why", "variables", "size", "kept", "owner"]
+    assert header.split() == titles
+    assert short.index("7 B") + len("7 B") == long.index("5.0 kB") + len("5.0 kB") == header.index("size") + len("size")
 
 
 def test_a_terminal_gets_colours_unless_they_are_unwanted(tmp_path: Path) -> None:

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from stratvars.history import Past
     from stratvars.moment import When
     from stratvars.revision import Stored
+    from stratvars.standing import Overview
 
 _KILO = 1000
 _LIST_EXAMPLE = f"""\b
 Examples:
   stratvars list --db sqlite:///bots.db
-  stratvars list --json | jq 'select(.reason == "crash") | .name'
+  stratvars list --json | jq 'select(.state != "running") | .name'
 {CODES}"""
 _SHOW_EXAMPLE = f"""\b
 Examples:
@@ -35,11 +36,14 @@ Examples:
 
 _LIST = (
     Column("name"),
+    Column("state", styles={"running": "green", "crashed": "bold red", "lease ended": "yellow"}),
     Column("revision", is_number=True),
     Column("saved"),
     Column("why"),
     Column("variables", is_number=True),
     Column("size", is_number=True),
+    Column("kept", is_number=True),
+    Column("owner", is_cut=True),
 )
 
 
@@ -58,18 +62,22 @@ class _Seen:
 @db_option
 @table_option
 def list_strategies(*, as_json: bool, db: str | None, table: str) -> None:
-    """List every strategy with saved variables, one per line."""
+    """List every strategy with saved variables, one per line.
+
+    The state is running, stopped, crashed or lease ended. A process that was killed is seen to be dead from its own
+    machine, and as lease ended from others. Size is that of the variables, kept counts the revisions in the history.
+    """
     from stratvars.archive import open_archive
     from stratvars.cli.finding import nothing_saved
 
     with open_archive(db, table=table) as archive:
-        found = archive.strategies()
+        found = archive.overview()
         if not found:
             raise UsageError(nothing_saved(archive))
     if as_json:
-        print_exactly("\n".join(json.dumps(_member(stored)) for stored in found))
+        print_exactly("\n".join(json.dumps(_member(one)) for one in found))
     else:
-        print_table(_LIST, [_row(stored) for stored in found])
+        print_table(_LIST, [_row(one) for one in found])
     tell(f"{len(found)} in the table {table} of {archive.database}")
 
 
@@ -173,15 +181,27 @@ def title_of_past(name: str, past: Past) -> str:
     return f"{name}: revision {past.kept.number}, saved {age(past.kept.age)} ago ({past.kept.reason})"
 
 
-def _row(stored: Stored) -> tuple[str, ...]:
+def _row(one: Overview) -> tuple[str, ...]:
+    stored = one.stored
     count = _count(stored)
-    shown = "?" if count is None else str(count)
-    return stored.strategy, str(stored.revision), _when(stored), _why(stored), shown, size(_bytes(stored))
+    return (
+        stored.strategy,
+        one.standing.value,
+        str(stored.revision),
+        _when(stored),
+        _why(stored),
+        "?" if count is None else str(count),
+        size(_bytes(stored)),
+        f"{one.kept}+" if one.kept == _counted() else str(one.kept),
+        "" if one.owner is None else f"pid {one.owner.pid} on {one.owner.host}",
+    )
 
 
-def _member(stored: Stored) -> dict[str, object]:
+def _member(one: Overview) -> dict[str, object]:
+    stored, owner = one.stored, one.owner
     return {
         "name": stored.strategy,
+        "state": one.standing.value,
         "revision": stored.revision,
         "saved_at": stored.saved_at.isoformat(),
         "age": round(stored.age, 3),
@@ -189,7 +209,17 @@ def _member(stored: Stored) -> dict[str, object]:
         "changed_by_hand": stored.foreign,
         "variables": _count(stored),
         "bytes": _bytes(stored),
+        "kept": one.kept,
+        "kept_is_least": one.kept == _counted(),
+        "owner": None if owner is None else {"host": owner.host, "pid": owner.pid},
+        "lease_left": None if one.lease_left is None else round(one.lease_left, 3),
     }
+
+
+def _counted() -> int:
+    from stratvars.store.tenure import KEPT
+
+    return KEPT
 
 
 def _when(stored: Stored) -> str:

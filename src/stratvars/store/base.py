@@ -15,6 +15,7 @@ from typing import Protocol
 from stratvars.edits import Asked, Edit
 from stratvars.outcome import Outcome, Renewal
 from stratvars.revision import LEASE, Claim, Entry, Holder, Kept, Moment, Renewing, Revision, Stored
+from stratvars.store.tenure import Tenure
 
 PATIENCE = 1.0
 """Seconds to wait for somebody's lock: under the deadline of a backup."""
@@ -140,6 +141,12 @@ class Records(Protocol):
 
     def edits(self, table: str, strategy: str, *, limit: int, number: int | None = None) -> list[Asked]:
         """The newest edits, newest first, at most ``limit``; or the one that has the number."""
+
+    def tenures(self, table: str) -> list[Tenure]:
+        """Who holds each strategy of the table, or held it last, in any order; empty when the table is not there."""
+
+    def is_held(self, holder: Holder) -> bool | None:
+        """See ``Store.is_held``; no lock is taken for it, and nothing is made."""
 
     def close(self) -> None:
         """End the connection. May be called twice."""

@@ -26,6 +26,7 @@ from stratvars.revision import (
     Stored,
 )
 from stratvars.store.base import PATIENCE
+from stratvars.store.tenure import KEPT, Tenure
 from stratvars.store.verdict import Found, grant, judge, judge_renewal
 
 
@@ -221,6 +222,10 @@ class MemoryStore:
         ]
         return found[:limit]
 
+    def tenures(self, table: str) -> list[Tenure]:
+        with self._mutex:
+            return [_tenure(name, row) for name, row in self._tables.get(table, {}).items()]
+
     def notes(self) -> list[str]:
         return []
 
@@ -290,6 +295,12 @@ def _entry(revision: Revision, stored: Stored) -> Entry:
         size=len(revision.changed.encode(errors="surrogateescape")),
         held_back=stored.held_back,
     )
+
+
+def _tenure(strategy: str, row: _Row) -> Tenure:
+    reason = "" if row.stored is None else row.stored.reason
+    kept = min(len(row.history) + len(row.fenced), KEPT)
+    return Tenure(strategy, reason, kept, _aged(row.found).holder)
 
 
 def _is_at(kept: Kept, moment: Moment) -> bool:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from stratvars.outcome import Saved
-from stratvars.revision import Holder, Landmark, Moment, Reason
+from stratvars.outcome import Renewed, Saved
+from stratvars.revision import LEASE, Holder, Landmark, Moment, Reason, Renewing
 from stratvars.store.base import Records, Store
 from stratvars.testing.samples import TABLE, acquired, revision_of
 
@@ -30,6 +30,26 @@ class RecordsContract:
         with closing(store), closing(records):
             store.prepare(TABLE)
             yield store, records
+
+    def test_who_holds_each_strategy_is_told_with_the_lease_that_is_left(self, sides: tuple[Store, Records]) -> None:
+        store, records = sides
+        claim, other = acquired(store, "bot"), acquired(store, "other", start_id="start-2")
+        for number in range(3):
+            store.save([revision_of(claim, {"n": str(number)}, follows=number, reason=Reason.CRASH)])
+        store.save([revision_of(other, {})])
+        store.release(other)
+        bot, released = sorted(records.tenures(TABLE), key=lambda tenure: tenure.strategy)
+        assert (bot.strategy, bot.reason, bot.kept) == ("bot", "crash", 3)
+        assert (bot.holder, bot.holder.start_id, bot.holder.lease) == (Holder(1, "me"), "start-1", LEASE)
+        assert LEASE - 5 < bot.holder.left <= LEASE
+        assert (released.strategy, released.reason, released.kept) == ("other", "iteration", 1)
+        assert released.holder.owner == ""
+        assert store.renew([Renewing(claim, claim.revision)]) == [Renewed()]
+        again = next(tenure for tenure in records.tenures(TABLE) if tenure.strategy == "bot")
+        assert again.holder.stamp >= bot.holder.stamp
+        assert records.tenures("none") == []
+        assert records.is_held(bot.holder) in {True, None}
+        assert records.is_held(released.holder) in {False, None}
 
     def test_a_moment_is_told_from_the_newest_snapshot_before_it(self, sides: tuple[Store, Records]) -> None:
         store, records = sides

@@ -8,12 +8,13 @@ from typing import Any
 
 from stratvars.database import Database
 from stratvars.edits import Asked
-from stratvars.revision import Entry, Kept, Landmark, Moment, Stored
+from stratvars.revision import Entry, Holder, Kept, Landmark, Moment, Stored
 from stratvars.store.current import HIGHEST, kept_from, listing
 from stratvars.store.postgres import rows
 from stratvars.store.postgres.connect import WatchedConnection
 from stratvars.store.postgres.session import Session, transaction
 from stratvars.store.postgres.statements import statements, table_names
+from stratvars.store.tenure import Tenure, tenure_from
 
 _READING = "REPEATABLE READ READ ONLY"
 
@@ -62,6 +63,12 @@ class PostgresRecords:
     def edits(self, table: str, strategy: str, *, limit: int, number: int | None = None) -> list[Asked]:
         found = self._fetch(table, "edits", {"strategy": strategy, "limit": limit, "number": number})
         return [rows.asked(row) for row in found]
+
+    def tenures(self, table: str) -> list[Tenure]:
+        return [tenure_from(row) for row in self._fetch(table, "tenures", {})]
+
+    def is_held(self, holder: Holder) -> bool | None:  # noqa: ARG002  the port's signature
+        return None
 
     def close(self) -> None:
         self._session.close()

@@ -442,3 +442,9 @@ SELECT id, change, format, author, note, token, (extract(epoch FROM asked_at) * 
 FROM {T_edits}
 WHERE strategy_id = %(strategy)s AND (%(number)s::bigint IS NULL OR id = %(number)s::bigint)
 ORDER BY id DESC LIMIT %(limit)s::bigint
+-- :tenures  who holds each strategy or held it last, and how many revisions are kept of it, counted up to a bound
+SELECT w.strategy_id, w.reason, (
+        SELECT count(*) FROM (SELECT FROM {T_history} h WHERE h.strategy_id = w.strategy_id LIMIT 10000) kept
+    ), w.epoch, w.owner, w.start_id, (extract(epoch FROM w.lease_until) * 1000000)::bigint::text,
+    extract(epoch FROM w.lease_until - clock_timestamp())::float8, w.lease
+FROM {T_writers} w

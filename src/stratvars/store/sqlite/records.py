@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from stratvars.edits import Asked
-from stratvars.revision import Entry, Kept, Landmark, Moment, Stored
+from stratvars.revision import Entry, Holder, Kept, Landmark, Moment, Stored
 from stratvars.store import sqlfiles
 from stratvars.store.current import HIGHEST, kept_from, listing
 from stratvars.store.sqlite import rows
 from stratvars.store.sqlite.connect import explain, open_reader
+from stratvars.store.sqlite.lock import lock_path
+from stratvars.store.sqlite.starts import is_start_held
+from stratvars.store.tenure import Tenure, tenure_from
 
 _PACKAGE = __package__ or ""
 _Parameters = tuple[str, ...] | dict[str, str | int | None]
@@ -66,6 +69,12 @@ class SqliteRecords:
     def edits(self, table: str, strategy: str, *, limit: int, number: int | None = None) -> list[Asked]:
         wanted: _Parameters = {"strategy": strategy, "limit": limit, "number": number}
         return [rows.asked(row) for row in self._fetch(table, "edits", wanted)]
+
+    def tenures(self, table: str) -> list[Tenure]:
+        return [tenure_from(row) for row in self._fetch(table, "tenures", ())]
+
+    def is_held(self, holder: Holder) -> bool | None:
+        return is_start_held(lock_path(self._path), holder.start_id)
 
     def close(self) -> None:
         self._connection.close()

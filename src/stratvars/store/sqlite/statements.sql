@@ -243,3 +243,8 @@ SELECT id, change, format, author, note, token, asked_at, (julianday('now') - ju
 FROM {T_edits}
 WHERE strategy_id = :strategy AND (:number IS NULL OR id = :number)
 ORDER BY id DESC LIMIT :limit
+-- :tenures  who holds each strategy or held it last, and how many revisions are kept of it, counted up to a bound
+SELECT w.strategy_id, w.reason, (
+        SELECT count(*) FROM (SELECT 1 FROM {T_history} h WHERE h.strategy_id = w.strategy_id LIMIT 10000) kept
+    ), w.epoch, w.owner, w.start_id, w.lease_until, (julianday(w.lease_until) - julianday('now')) * 86400.0, w.lease
+FROM {T_writers} w
