@@ -18,6 +18,7 @@ def answered(
     environment: Mapping[str, str],
     *,
     meanwhile: Callable[[], object] = lambda: None,
+    question: str = QUESTION,
 ) -> tuple[int, str]:
     """The exit code, and all that the terminal showed; ``meanwhile`` is called when the question stands there."""
     ours, theirs = pty.openpty()
@@ -28,7 +29,7 @@ def answered(
     seen, is_answered = b"", False
     while piece := _read(ours):
         seen += piece
-        if QUESTION.encode() in seen and not is_answered:
+        if question.encode() in seen and not is_answered:
             is_answered = True
             meanwhile()
             os.write(ours, answer.encode())

@@ -18,7 +18,7 @@ from stratvars.errors import OwnedError
 from stratvars.owner import Life, Owner, look
 from stratvars.revision import LEASE, Claim, Holder
 from stratvars.schedule import age
-from stratvars.store.base import Records, Store
+from stratvars.store.base import Store
 
 _log = logging.getLogger("stratvars")
 
@@ -164,7 +164,14 @@ class Entrance:
         )
 
 
-def life_of(store: Store | Records, holder: Holder, owner: Owner) -> Life:
+class Locks(Protocol):
+    """Knows the locks of starts; every side of a store does."""
+
+    def is_held(self, holder: Holder) -> bool | None:
+        """See ``Store.is_held``."""
+
+
+def life_of(store: Locks, holder: Holder, owner: Owner) -> Life:
     """Whether a holder still lives, as far as this process and the store can see."""
     life = look(owner)
     if life is Life.UNKNOWN and owner.machine == Owner.current().machine:

@@ -7,9 +7,9 @@ from enum import StrEnum
 
 from stratvars.errors import UndecodableError
 from stratvars.owner import Life, Owner
-from stratvars.ownership import life_of
+from stratvars.ownership import Locks, life_of
 from stratvars.revision import Holder, Reason, Stored
-from stratvars.store.base import Records, Store
+from stratvars.store.base import Records
 from stratvars.store.tenure import Tenure
 
 
@@ -63,7 +63,7 @@ def _overview(records: Records, stored: Stored, tenure: Tenure | None) -> Overvi
     return Overview(stored, standing_of(records, holder), _owner(holder), holder.left, tenure.kept)
 
 
-def standing_of(store: Store | Records, holder: Holder) -> Standing:
+def standing_of(store: Locks, holder: Holder) -> Standing:
     """What a strategy that somebody holds is doing: it runs, its owner is dead, or its lease has ended."""
     owner = _owner(holder)
     if owner is not None and life_of(store, holder, owner) is Life.DEAD:

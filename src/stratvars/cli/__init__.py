@@ -25,6 +25,10 @@ _COMMANDS = {
     "unset": "stratvars.cli.change:unset_variables",
     "edits": "stratvars.cli.change:list_edits",
     "rewind": "stratvars.cli.rewind:rewind",
+    "export": "stratvars.cli.move:export_strategies",
+    "import": "stratvars.cli.move:import_strategies",
+    "rename": "stratvars.cli.manage:rename",
+    "drop": "stratvars.cli.manage:drop",
     "doctor": "stratvars.cli.doctor:doctor",
     "demo": "stratvars.cli.demo:demo",
 }

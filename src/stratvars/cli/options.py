@@ -57,6 +57,9 @@ Exit codes:
   2  wrong use; there is no such strategy, variable or moment
   3  what is saved cannot be read, or the database cannot be used
 """
+OWNED_CODES = f"""{CODES}\
+  4  the strategy runs
+"""
 
 
 def read_when(ctx: click.Context, parameter: click.Parameter, text: str | None) -> When | None:

@@ -8,8 +8,11 @@ from stratvars.errors import UsageError
 from stratvars.store.fact import Examination, warn
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from stratvars.database import Database
     from stratvars.store.base import Records, Store
+    from stratvars.store.moving import OpenTarget, Source
 
 
 def open_store(database: Database) -> Store:
@@ -41,14 +44,49 @@ def open_records(database: Database) -> Records:
         from stratvars.store.postgres.records import PostgresRecords
 
         return PostgresRecords(database)
-    if not database.path.exists():
-        raise UsageError(
-            f"there is no database at {database.path} yet (chosen by: {database.origin}); it is made when a strategy "
-            "first runs. Name another with --db or DB_CONNECTION_STR"
-        )
+    _check_there(database, database.path)
     from stratvars.store.sqlite.records import SqliteRecords
 
     return SqliteRecords(database.path)
+
+
+def _check_there(database: Database, path: Path) -> None:
+    if not path.exists():
+        raise UsageError(
+            f"there is no database at {path} yet (chosen by: {database.origin}); it is made when a strategy "
+            "first runs. Name another with --db or DB_CONNECTION_STR"
+        )
+
+
+def open_source(database: Database, table: str) -> Source:
+    """What strategies are moved from; see ``moving.py``. Raises as ``open_records`` does."""
+    if database.scheme == "memory":
+        raise UsageError(f"{database} lives in the process that made it; there is nothing to take from here")
+    if database.path is None:
+        from stratvars.store.postgres.moving import PostgresSource
+
+        return PostgresSource(database, table)
+    _check_there(database, database.path)
+    from stratvars.store.sqlite.moving import SqliteSource
+
+    return SqliteSource(database.path, table)
+
+
+def open_target(database: Database, table: str) -> OpenTarget:
+    """What strategies are moved into, renamed in or removed from; see ``moving.py``.
+
+    Raises:
+        UsageError: it is in the memory of this process, and would end with it.
+    """
+    if database.scheme == "memory":
+        raise UsageError(f"{database} ends with the process that made it; name another with --db")
+    if database.path is None:
+        from stratvars.store.postgres.moving import postgres_target
+
+        return postgres_target(database, table)
+    from stratvars.store.sqlite.moving import sqlite_target
+
+    return sqlite_target(database.path, table)
 
 
 def examine(database: Database, table: str) -> Examination:

@@ -1,0 +1,112 @@
+"""``stratvars rename`` and ``stratvars drop``: another name for a strategy that does not run, and an end to it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from stratvars.cli.errors import tell
+from stratvars.cli.options import OWNED_CODES, db_option, table_option
+from stratvars.cli.output import print_exactly
+from stratvars.errors import UsageError
+
+if TYPE_CHECKING:
+    from stratvars.database import Database
+    from stratvars.store.moving import Whole
+
+_RENAME_EXAMPLE: Final = f"""\b
+Example:
+  stratvars rename btc-live btc-2026
+{OWNED_CODES}"""
+_DROP_EXAMPLE: Final = f"""\b
+Examples:
+  stratvars drop btc-test
+  stratvars drop btc-test --export btc-test.jsonl --yes
+{OWNED_CODES}"""
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+
+
+@click.command(epilog=_RENAME_EXAMPLE)
+@click.argument("old", metavar="NAME")
+@click.argument("new", metavar="NEWNAME")
+@_json_option
+@db_option
+@table_option
+def rename(*, old: str, new: str, as_json: bool, db: str | None, table: str) -> None:
+    """Give a strategy that does not run another name.
+
+    Its history goes along. Start it under the new name from then on: under the old one it starts from nothing.
+    """
+    from stratvars import move, settings
+
+    database = settings.resolve(db)
+    moved = move.rename(database, table, old, new)
+    if as_json:
+        print_exactly(json.dumps({"old": old, "new": new, "revision": moved.revision, "revisions": moved.revisions}))
+    tell(f"{old}: is {new} now, with {moved.revisions} revisions, in {database}")
+
+
+@click.command(epilog=_DROP_EXAMPLE)
+@click.argument("name")
+@click.option("--export", "file", metavar="FILE", help="First export it to this file, with its whole history.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_json_option
+@db_option
+@table_option
+@click.pass_context
+def drop(
+    ctx: click.Context, *, name: str, file: str | None, yes: bool, as_json: bool, db: str | None, table: str
+) -> None:
+    """Remove a strategy that does not run, with all its history.
+
+    Nothing brings it back but an export. It asks for the name; with --export it writes one first.
+    """
+    from stratvars import move, settings
+
+    if not (yes or _can_be_asked()):
+        raise UsageError("there is no terminal to ask on; add --yes to drop it")
+    database = settings.resolve(db)
+    found = move.look(database, table, name)
+    tell(_what_is_lost(database, table, found, is_kept=file is not None))
+    if not yes and not _is_sure(name):
+        tell(f"{name}: nothing was dropped")
+        ctx.exit(1)
+    if file is not None:
+        _export(database, table, name, file)
+    moved = move.drop(database, table, name, only=found)
+    if as_json:
+        print_exactly(json.dumps({"name": name, "revision": moved.revision, "revisions": moved.revisions}))
+    tell(f"{name}: dropped, with {moved.revisions} revisions, from {database}")
+
+
+def _can_be_asked() -> bool:
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
+
+
+def _is_sure(name: str) -> bool:
+    typed: str = click.prompt("To drop it, type its name", err=True, default="", show_default=False)
+    return typed == name
+
+
+def _what_is_lost(database: Database, table: str, found: Whole, *, is_kept: bool) -> str:
+    from stratvars.archive import open_archive
+    from stratvars.schedule import age
+
+    name = found.strategy
+    with open_archive(database.url.reveal(), table=table) as archive:
+        entries = archive.revisions(name)
+    history = f" and {len(entries)} revisions, the oldest saved {age(entries[0].age)} ago" if entries else ""
+    advice = "" if is_kept else f"; to keep a copy, first: stratvars export {name} --history FILE"
+    return f"{name}: its variables{history}, are to be lost, in {database}{advice}"
+
+
+def _export(database: Database, table: str, name: str, file: str) -> None:
+    from stratvars.cli.move import write_export
+    from stratvars.exporting import Exporting
+
+    with closing(Exporting(database, table, [name], everything=True)) as exporting:
+        write_export(file, exporting)
