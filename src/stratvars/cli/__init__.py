@@ -25,6 +25,7 @@ _COMMANDS = {
     "unset": "stratvars.cli.change:unset_variables",
     "edits": "stratvars.cli.change:list_edits",
     "rewind": "stratvars.cli.rewind:rewind",
+    "watch": "stratvars.cli.watch:watch",
     "export": "stratvars.cli.move:export_strategies",
     "import": "stratvars.cli.move:import_strategies",
     "rename": "stratvars.cli.manage:rename",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -62,7 +63,7 @@ def print_changes(titles: tuple[str, str, str], changes: Sequence[tuple[str, str
     from rich.text import Text
 
     with _stdout():
-        console = _console()
+        console = new_console()
         for change in changes:
             name, old, new = map(escape, change)
             room = console.width - len(name) - len(":  -> ")
@@ -95,6 +96,21 @@ def print_exactly(text: str) -> None:
         sys.stdout.buffer.write(text.encode(errors="surrogateescape") + b"\n")
 
 
+def print_lines(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows of any text as a program reads them: a line each, its cells escaped and divided by tabs."""
+    with _stdout():
+        sys.stdout.writelines("\t".join(map(escape, row)) + "\n" for row in rows)
+
+
+def is_unread() -> bool:
+    """Whether stdout is a pipe that nobody reads any more; noticed without writing to it."""
+    if sys.stdout is None or sys.platform == "win32":
+        return False
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+
+
 @contextmanager
 def _stdout() -> Iterator[None]:
     """Write to stdout. A reader that has seen enough (``| head -1``) ends the command without a word."""
@@ -122,7 +138,7 @@ def _print_for_people(columns: Sequence[Column], rows: Sequence[Sequence[str]]) 
     from rich.table import Table
     from rich.text import Text
 
-    console = _console()
+    console = new_console()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
         # Only a column that may wrap is narrowed; its cells then cut themselves, for they do not wrap.
@@ -144,7 +160,8 @@ def _print_for_people(columns: Sequence[Column], rows: Sequence[Sequence[str]]) 
     console.print(table)
 
 
-def _console() -> Console:
+def new_console() -> Console:
+    """What draws on the terminal that stdout is."""
     from rich.console import Console
 
     # Without a colour system no escape codes at all are written.
