@@ -173,6 +173,25 @@ def test_without_pandas_the_sentence_says_what_to_install(place: Place, monkeypa
         changes.to_frame()
 
 
+def test_a_frame_of_floats_can_be_plotted_whatever_kind_of_number_was_kept(any_place: Place) -> None:
+    any_place.live(
+        {"cash": Decimal("1000.50"), "n": 2**60 + 1, "is_on": True, "note": "x", "price": 1.5},
+        {"cash": Decimal("990.25"), "n": None, "is_on": False, "note": 7, "price": 10**400},
+    )
+    with open_archive(any_place.url) as archive:
+        changes = archive.changes("bot")
+    frame = changes.to_frame(floats=True)
+    assert {str(kind) for kind in frame.dtypes} == {"float64"}
+    assert list(frame.columns) == ["cash", "n", "is_on", "note", "price"]
+    assert frame["cash"].tolist() == [1000.5, 990.25]
+    assert frame["n"].fillna(-1).tolist() == [float(2**60 + 1), -1]
+    assert frame["is_on"].isna().all()
+    assert frame["note"].fillna(-1).tolist() == [-1, 7]
+    assert frame["price"].fillna(-1).tolist() == [1.5, -1]
+    assert frame.select_dtypes("number").shape == (2, 5), "what plot takes"
+    assert changes.to_frame()["cash"].tolist() == [Decimal("1000.50"), Decimal("990.25")], "exact without it"
+
+
 def test_pandas_is_imported_by_to_frame_alone(place: Place) -> None:
     place.live({"n": 1})
     program = """if True:

@@ -60,10 +60,14 @@ class Changes:
     variables: tuple[str, ...]
     rows: tuple[Change, ...]
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self, *, floats: bool = False) -> pd.DataFrame:
         """A frame with a row for each change, by the time at which it was saved, and a column for each variable.
 
         A variable that was not set is missing there (NaN in a column of numbers, else None).
+
+        Args:
+            floats: make a float of every number, of a Decimal too: ``to_frame(floats=True).plot()`` draws it, and a
+                number of more than fifteen digits is rounded. What is no number is missing then.
 
         Raises:
             UsageError: pandas is not installed.
@@ -73,7 +77,12 @@ class Changes:
         except ImportError:
             raise UsageError("to_frame needs pandas, which is not installed; run: pip install pandas") from None
         times = pd.DatetimeIndex([row.entry.saved_at for row in self.rows], name="saved_at", tz="UTC")
-        return pd.DataFrame({name: self._column(name) for name in self.variables}, index=times)
+        make = self._floats if floats else self._column
+        return pd.DataFrame({name: make(name) for name in self.variables}, index=times)
+
+    def _floats(self, name: str) -> Any:
+        values = (_value(row.texts[name], name) if name in row.texts else None for row in self.rows)
+        return [float("nan") if (number := as_float(value)) is None else number for value in values]
 
     def _column(self, name: str) -> Any:
         import numpy as np
@@ -269,6 +278,19 @@ def _changed(states: Iterable[Change], is_wanted: Callable[[Entry], bool]) -> It
         later = state
     if later is not None and later.texts:
         yield later
+
+
+def as_float(value: object) -> float | None:
+    """A number as a float; None for what is no number, or one that no float can hold."""
+    from decimal import Decimal
+    from numbers import Real
+
+    if isinstance(value, bool) or not isinstance(value, Real | Decimal):
+        return None
+    try:
+        return float(value)
+    except (OverflowError, ValueError):  # too large a number, a signalling NaN
+        return None
 
 
 def _value(text: str, name: str) -> Any:

@@ -217,19 +217,14 @@ def _draw(name: str, texts: Sequence[str]) -> None:
 
 
 def _number(text: str) -> float | None:
-    from decimal import Decimal
-    from numbers import Real
-
     from stratvars import codec
+    from stratvars.archive import as_float
 
     try:
-        value = codec.decode(text)
-        if isinstance(value, bool) or not isinstance(value, Real | Decimal):
-            return None
-        number = float(value)
-    except (UndecodableError, OverflowError, ValueError):  # no class, too large a number, a signalling NaN
+        number = as_float(codec.decode(text))
+    except UndecodableError:
         return None
-    return number if math.isfinite(number) else None
+    return number if number is not None and math.isfinite(number) else None
 
 
 def _can_show(text: str) -> bool:
