@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
 import click
 import pytest
-from commandline import COMMAND, Shell
+from commandline import Shell
 from manual import PAGE, WIDTH, commands, help_of, with_help
 
 EVERY = {context.command_path: (context, command) for context, command in commands()}
 LOOKING = ("list", "show", "history", "diff", "rewind")
 CHANGING = ("set", "unset", "edits")
+OPERATING = ("list", "watch", "export", "import", "rename", "drop")
 
 
 def test_the_page_is_the_one_that_the_commands_make() -> None:
@@ -46,28 +46,18 @@ def test_what_looks_back_prints_json_and_names_its_moments_and_exit_codes(name: 
     assert ("before-crash" in shown) == (name != "list")
 
 
+@pytest.mark.parametrize("name", OPERATING)
+def test_what_operates_prints_json_and_names_its_database_and_exit_codes(name: str) -> None:
+    shown = help_of(*EVERY[f"stratvars {name}"])
+    assert max(map(len, shown.splitlines())) <= WIDTH
+    assert all(text in shown for text in ("--json", "--db URL", "--table TABLE", "Exit codes:"))
+
+
 def test_the_help_that_a_user_sees_is_the_one_on_the_page(tmp_path: Path) -> None:
     shell = Shell(tmp_path, {"COLUMNS": str(WIDTH)})
     for path in ("stratvars", "stratvars diff"):
         seen = shell.run(*path.split()[1:], "--help").stdout
         assert "\n".join(line.rstrip() for line in seen.splitlines()) == help_of(*EVERY[path])
-
-
-def test_the_shell_completes_commands_and_options_as_the_page_says(tmp_path: Path) -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    for shell in ("bash", "zsh", "fish"):
-        line = f"_STRATVARS_COMPLETE={shell}_source stratvars"
-        assert line in page
-        made = Shell(tmp_path, {"_STRATVARS_COMPLETE": f"{shell}_source"}).call(COMMAND)
-        assert "_STRATVARS_COMPLETE" in made.stdout, made.stderr
-
-    def completed(words: str) -> list[str]:
-        asked = {"_STRATVARS_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
-        done: subprocess.CompletedProcess[str] = Shell(tmp_path, asked).call(COMMAND)
-        return [line.partition(",")[2] for line in done.stdout.splitlines()]
-
-    assert completed("stratvars hi") == ["history"]
-    assert completed("stratvars history --s") == ["--since"]
 
 
 @pytest.mark.parametrize("name", CHANGING)

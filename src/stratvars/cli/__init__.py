@@ -30,6 +30,7 @@ _COMMANDS = {
     "import": "stratvars.cli.move:import_strategies",
     "rename": "stratvars.cli.manage:rename",
     "drop": "stratvars.cli.manage:drop",
+    "completion": "stratvars.cli.completion:completion",
     "doctor": "stratvars.cli.doctor:doctor",
     "demo": "stratvars.cli.demo:demo",
 }

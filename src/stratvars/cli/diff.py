@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from stratvars.cli.completing import complete_strategy
 from stratvars.cli.errors import tell
 from stratvars.cli.options import CODES, WHENS, db_option, json_lines_option, read_when, reveal_option, table_option
 from stratvars.errors import UndecodableError
@@ -29,7 +30,7 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLE)
-@click.argument("name")
+@click.argument("name", shell_complete=complete_strategy)
 @click.argument("old", metavar="A", callback=read_when)
 @click.argument("new", metavar="[B]", required=False, callback=read_when)
 @json_lines_option

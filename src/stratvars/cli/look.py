@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stratvars.cli.completing import complete_strategy, complete_variable
 from stratvars.cli.errors import tell
 from stratvars.cli.options import CODES, WHENS, db_option, json_lines_option, read_when, reveal_option, table_option
 from stratvars.cli.output import Column, print_exactly, print_table
@@ -82,8 +83,8 @@ def list_strategies(*, as_json: bool, db: str | None, table: str) -> None:
 
 
 @click.command("show", epilog=_SHOW_EXAMPLE)
-@click.argument("name")
-@click.argument("variables", metavar="[VARIABLE]...", nargs=-1)
+@click.argument("name", shell_complete=complete_strategy)
+@click.argument("variables", metavar="[VARIABLE]...", nargs=-1, shell_complete=complete_variable)
 @click.option("--at", "when", metavar="WHEN", callback=read_when, help="Show what was saved then. Default: now.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the stored JSON object exactly as it is, passwords and all."

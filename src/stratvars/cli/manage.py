@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from stratvars.cli.completing import complete_strategy
 from stratvars.cli.errors import tell
 from stratvars.cli.options import OWNED_CODES, db_option, table_option
 from stratvars.cli.output import print_exactly
@@ -31,7 +32,7 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print one J
 
 
 @click.command(epilog=_RENAME_EXAMPLE)
-@click.argument("old", metavar="NAME")
+@click.argument("old", metavar="NAME", shell_complete=complete_strategy)
 @click.argument("new", metavar="NEWNAME")
 @_json_option
 @db_option
@@ -51,7 +52,7 @@ def rename(*, old: str, new: str, as_json: bool, db: str | None, table: str) -> 
 
 
 @click.command(epilog=_DROP_EXAMPLE)
-@click.argument("name")
+@click.argument("name", shell_complete=complete_strategy)
 @click.option("--export", "file", metavar="FILE", help="First export it to this file, with its whole history.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @_json_option

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 import click
 
+from stratvars.cli.completing import complete_strategy_or_file
 from stratvars.cli.errors import tell
 from stratvars.cli.options import OWNED_CODES, db_option, table_option
 from stratvars.cli.output import print_exactly
@@ -42,7 +43,7 @@ _json_option = click.option(
 
 
 @click.command("export", epilog=_EXPORT_EXAMPLE)
-@click.argument("words", metavar="[NAME]... FILE", nargs=-1)
+@click.argument("words", metavar="[NAME]... FILE", nargs=-1, shell_complete=complete_strategy_or_file)
 @click.option("--all", "is_all", is_flag=True, help="Every strategy of the table.")
 @click.option(
     "--history",
@@ -147,7 +148,7 @@ def _check_place(path: Path) -> None:
 
 
 @click.command("import", epilog=_IMPORT_EXAMPLE)
-@click.argument("file", metavar="FILE")
+@click.argument("file", metavar="FILE", type=click.Path())
 @click.option("--as", "rename_to", metavar="NAME", help="Another name for the one strategy in the file.")
 @click.option("--dry-run", is_flag=True, help="Read the whole file, say what would happen, and change nothing.")
 @_json_option

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from stratvars.cli.completing import complete_strategy, complete_variable
 from stratvars.cli.errors import tell
 from stratvars.cli.options import (
     CODES,
@@ -44,8 +45,8 @@ Examples:
 
 
 @click.command("history", epilog=_EXAMPLE)
-@click.argument("name")
-@click.argument("variables", metavar="[VARIABLE]...", nargs=-1)
+@click.argument("name", shell_complete=complete_strategy)
+@click.argument("variables", metavar="[VARIABLE]...", nargs=-1, shell_complete=complete_variable)
 @click.option("--since", metavar="WHEN", callback=read_when, help="Only what was saved from then on. Default: all.")
 @click.option(
     "--limit",

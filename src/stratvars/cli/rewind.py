@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from stratvars.cli.completing import complete_strategy
 from stratvars.cli.errors import tell
 from stratvars.cli.options import (
     WHENS,
@@ -44,7 +45,7 @@ Exit codes:
 
 
 @click.command(epilog=_EXAMPLE)
-@click.argument("name")
+@click.argument("name", shell_complete=complete_strategy)
 @click.option(
     "--to",
     "moment",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from stratvars.cli.completing import complete_strategy
 from stratvars.cli.errors import tell
 from stratvars.cli.looks import Looks, News, Seen, shown
 from stratvars.cli.options import CODES, db_option, reveal_option, table_option
@@ -44,7 +45,7 @@ def _seconds(ctx: click.Context, parameter: click.Parameter, text: str) -> float
 
 
 @click.command(epilog=_EXAMPLE)
-@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=complete_strategy)
 @click.option(
     "--interval",
     metavar="SECONDS",
