@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from postgres.proxy import Direction, Proxy
 from rewinding import TABLE, Place, postgresql_place
 from stratvars import open_archive
 from stratvars.errors import NotSavedError, RefusedError, StratvarsError, UnavailableError
+from stratvars.exporting import Exporting
 from stratvars.importing import Arrival, import_strategies
 from stratvars.move import drop
 from stratvars.settings import resolve
@@ -113,6 +115,19 @@ def test_a_text_that_is_no_utf_8_stays_so_in_sqlite_and_is_refused_by_postgresql
     with pytest.raises(RefusedError, match="cannot keep what stands in changed: it holds bytes that are no UTF-8"):
         imported(postgresql, text)
     assert everything(postgresql) == {"vars_backup": [], "vars_backup_writers": [], "vars_backup_history": []}
+
+
+def test_an_export_is_one_moment_however_long_it_takes(place: Place) -> None:
+    fill(place)
+    before = lines(exported(place))
+    with closing(Exporting(place.database, TABLE, None, everything=True)) as exporting:
+        making = exporting.lines()
+        begun = [next(making) for _ in range(3)]
+        place.live({"n": 99})
+        place.live({"n": 99}, name="crashed")
+        place.live({"n": 99}, name="new")
+        found = [*begun, *making]
+    assert found[1:-1] == before[1:-1]
 
 
 def test_a_file_that_was_cut_off_anywhere_changes_nothing(place: Place, sqlite: Callable[[str], Place]) -> None:

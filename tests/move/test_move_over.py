@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from stratvars.errors import NotSavedError, OwnedError, UsageError
 from stratvars.importing import Arrival
 from stratvars.move import drop, rename
 from stratvars.owner import Owner
+from stratvars.revision import Claim
+from stratvars.store.opening import open_store
 
 
 @pytest.fixture
@@ -57,6 +60,24 @@ def test_an_older_state_is_brought_up_to_date_with_its_history(place: Place, sql
     origin.live({"n": 3}, {"n": 4})
     assert imported(place, exported(origin)) == [Arrival.UPDATED]
     assert lines(exported(place))[1:-1] == lines(exported(origin))[1:-1]
+
+
+def test_the_epoch_never_falls_below_that_of_a_start_that_saved_nothing(
+    place: Place, sqlite: Callable[[str], Place]
+) -> None:
+    origin = sqlite("origin")
+    origin.live({"n": 1})
+    imported(place, exported(origin))
+    origin.live({"n": 2})
+    with closing(open_store(place.database)) as store:
+        store.prepare(TABLE)
+        for start in range(5):
+            claim = store.acquire(TABLE, "bot", "me", f"start-{start}")
+            assert isinstance(claim, Claim)
+            store.release(claim)
+    assert imported(place, exported(origin)) == [Arrival.UPDATED]
+    place.live({"n": 3})
+    assert place.current.epoch == claim.epoch + 1
 
 
 @pytest.mark.parametrize("what", ["newer", "another", "changed by hand", "older without history", "history alone"])

@@ -28,6 +28,7 @@ _PATIENCE = "5000"
 _PAGE_BYTES = 1_000_000
 _PAGE_ROWS = 1_000
 _TWICE = "23505"
+_TRIES = 5
 
 
 class _Rows:
@@ -140,12 +141,19 @@ class PostgresTarget(_Rows):
             raise
 
     def find(self, strategy: str) -> There | None:
-        holder = self._one("holder", strategy)  # first: what is read after it is read under its lock
-        whole, kept = self.whole(strategy), self.count(strategy, BEGINNING)
-        if whole is None and kept == 0:
+        for _ in range(_TRIES):
+            # The lock first: what is read after it is read under it. The writers' row again at the end: where that came
+            # in between, another transaction has just put the strategy there, and it has to be locked, too.
+            holder = self._one("holder", strategy)
+            kept, whole = self.count(strategy, BEGINNING), self.whole(strategy)
+            if holder is not None or whole is None or whole.writer is None:
+                return self._there(whole or Whole(strategy, None, None), holder, kept)
+        raise UnavailableError(f"{self._place}: the row of {strategy!r} comes and goes; run the command again")
+
+    def _there(self, whole: Whole, holder: tuple[Any, ...] | None, kept: int) -> There | None:
+        if whole.row is None and whole.writer is None and kept == 0:
             return None
-        whole = whole or Whole(strategy, None, None)
-        newest = self._one("start_of", strategy, **_at(whole.place))
+        newest = self._one("start_of", whole.strategy, **_at(whole.place))
         return There(whole, None if holder is None else Holder(*holder), newest[0] if newest else None, kept)
 
     def is_held(self, holder: Holder) -> bool | None:  # noqa: ARG002  the port's signature
