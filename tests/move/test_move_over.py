@@ -80,7 +80,13 @@ def test_the_epoch_never_falls_below_that_of_a_start_that_saved_nothing(
     assert place.current.epoch == claim.epoch + 1
 
 
-@pytest.mark.parametrize("what", ["newer", "another", "changed by hand", "older without history", "history alone"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        *("newer", "another", "changed by hand", "older and changed by hand", "the file changed by hand"),
+        *("older without history", "history alone"),
+    ],
+)
 def test_another_state_is_never_overwritten(place: Place, sqlite: Callable[[str], Place], what: str) -> None:
     origin = sqlite("origin")
     origin.live({"n": 1}, {"n": 2})
@@ -91,11 +97,14 @@ def test_another_state_is_never_overwritten(place: Place, sqlite: Callable[[str]
         imported(place, text)
     if what == "newer":
         place.live({"n": 9})
-    if what == "changed by hand":
-        place.execute("UPDATE vars_backup SET variables = '{}'")
-    if what == "older without history":
+    if "older" in what:
         origin.live({"n": 5})
-        text = exported(origin, history=False)
+        text = exported(origin, history=what != "older without history")
+    if what == "the file changed by hand":
+        origin.execute("UPDATE vars_backup SET variables = '{}'")
+        text = exported(origin)
+    elif "changed by hand" in what:
+        place.execute("UPDATE vars_backup SET variables = '{}'")
     if what == "history alone":
         place.execute("DELETE FROM vars_backup")
         place.execute("DELETE FROM vars_backup_writers")
