@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 
 from stratvars import names
 from stratvars.database import Database
@@ -15,7 +16,7 @@ from stratvars.errors import NotSavedError, OwnedError, UsageError
 from stratvars.owner import Life, Owner
 from stratvars.ownership import life_of
 from stratvars.revision import Holder
-from stratvars.store.moving import Target, There, Whole
+from stratvars.store.moving import BEGINNING, Target, There, Whole
 from stratvars.store.opening import open_source, open_target
 
 
@@ -93,6 +94,13 @@ def look(database: Database, table: str, name: str) -> Whole:
         if whole is None:
             raise UsageError(nothing_saved(name, source.names(), database, table))
     return whole
+
+
+def history_of(database: Database, table: str, name: str) -> tuple[int, datetime | None]:
+    """How many revisions are kept of a strategy, and when the oldest was saved; None when there is none."""
+    with closing(open_source(database, table)) as source:
+        oldest = next(iter(source.history(name, BEGINNING)), None)
+        return source.count(name, BEGINNING), None if oldest is None else oldest.saved_at
 
 
 def check_free(target: Target, there: There) -> None:

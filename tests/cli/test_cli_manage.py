@@ -78,7 +78,9 @@ def test_dropping_asks_for_the_name_and_says_what_is_lost(shell: Shell, place: P
     for answer, code in (("y\n", 1), ("bo\n", 1), ("\n", 1), ("\x04", 130)):
         given, shown = answered(words, answer, shell.folder, shell._environment(), question=QUESTION)
         assert given == code, shown
-        assert re.search(r"bot: its variables and 3 revisions, the oldest saved \d+ s ago, are to be lost", shown)
+        assert re.search(
+            r"bot: its variables and 3 revisions, the oldest of \d{4}-\d\d-\d\d \d\d:\d\d, are to be lost", shown
+        )
         assert "to keep a copy, first: stratvars export bot --history FILE" in shown
         assert names(place) == ["bot"]
     given, shown = answered(words, "bot\n", shell.folder, shell._environment(), question=QUESTION)

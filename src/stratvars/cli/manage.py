@@ -94,15 +94,13 @@ def _is_sure(name: str) -> bool:
 
 
 def _what_is_lost(database: Database, table: str, found: Whole, *, is_kept: bool) -> str:
-    from stratvars.archive import open_archive
-    from stratvars.schedule import age
+    from stratvars.move import history_of
 
     name = found.strategy
-    with open_archive(database.url.reveal(), table=table) as archive:
-        entries = archive.revisions(name)
-    history = f" and {len(entries)} revisions, the oldest saved {age(entries[0].age)} ago" if entries else ""
+    many, oldest = history_of(database, table, name)
+    history = "" if oldest is None else f" and {many} revisions, the oldest of {oldest.astimezone():%Y-%m-%d %H:%M},"
     advice = "" if is_kept else f"; to keep a copy, first: stratvars export {name} --history FILE"
-    return f"{name}: its variables{history}, are to be lost, in {database}{advice}"
+    return f"{name}: its variables{history} are to be lost, in {database}{advice}"
 
 
 def _export(database: Database, table: str, name: str, file: str) -> None:
