@@ -50,9 +50,9 @@ ON CONFLICT (strategy_id) DO UPDATE SET last_updated = excluded.last_updated, va
 
 -- :add_writer  of a strategy that was not there; released. Beside a start that was faster it fails
 INSERT INTO {T_writers} (strategy_id, epoch, revision, start_id, owner, lease_until, lease, digest, reason, complete,
-    held_back, format, written_by)
+    held_back, format, written_by, row_xmin, open_edits)
 VALUES (%(strategy)s, %(epoch)s, %(revision)s, %(start_id)s, '', clock_timestamp(), %(lease)s, %(digest)s, %(reason)s,
-    %(complete)s, %(held_back)s, %(format)s, %(written_by)s)
+    %(complete)s, %(held_back)s, %(format)s, %(written_by)s, '0', 0)
 
 -- :put_writer  over the one that was looked at; the epoch never falls
 UPDATE {T_writers} SET epoch = greatest(epoch, %(epoch)s::bigint), revision = %(revision)s, start_id = %(start_id)s,
@@ -78,6 +78,9 @@ UPDATE {T_writers} SET strategy_id = %(new)s WHERE strategy_id = %(old)s
 -- :rename_history  the same
 UPDATE {T_history} SET strategy_id = %(new)s WHERE strategy_id = %(old)s
 
+-- :rename_edits  the same
+UPDATE {T_edits} SET strategy_id = %(new)s WHERE strategy_id = %(old)s
+
 -- :drop_row  away with it
 DELETE FROM {T} WHERE strategy_id = %(strategy)s
 
@@ -86,3 +89,6 @@ DELETE FROM {T_writers} WHERE strategy_id = %(strategy)s
 
 -- :drop_history  the same
 DELETE FROM {T_history} WHERE strategy_id = %(strategy)s
+
+-- :drop_edits  the same
+DELETE FROM {T_edits} WHERE strategy_id = %(strategy)s

@@ -173,11 +173,11 @@ class PostgresTarget(_Rows):
         self._ask("add_history", {"strategy": strategy, **columns})
 
     def rename(self, old: str, new: str) -> None:
-        for name in ("rename_writer", "rename_row", "rename_history"):
+        for name in ("rename_writer", "rename_row", "rename_history", "rename_edits"):
             self._ask(name, {"old": old, "new": new})
 
     def drop(self, strategy: str) -> None:
-        for name in ("drop_row", "drop_history", "drop_writer"):
+        for name in ("drop_row", "drop_history", "drop_edits", "drop_writer"):
             self._ask(name, {"strategy": strategy})
 
     def cancel(self) -> None:

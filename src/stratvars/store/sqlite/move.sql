@@ -44,9 +44,9 @@ ON CONFLICT (strategy_id) DO UPDATE SET last_updated = excluded.last_updated, va
 
 -- :add_writer  of a strategy that was not there; released
 INSERT INTO {T_writers} (strategy_id, epoch, revision, start_id, owner, lease_until, lease, digest, reason, complete,
-    held_back, format, written_by)
+    held_back, format, written_by, open_edits)
 VALUES (:strategy, :epoch, :revision, :start_id, '', strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'), :lease, :digest,
-    :reason, :complete, :held_back, :format, :written_by)
+    :reason, :complete, :held_back, :format, :written_by, 0)
 
 -- :put_writer  over the one that was looked at; the epoch never falls
 UPDATE {T_writers} SET epoch = max(epoch, :epoch), revision = :revision, start_id = :start_id, owner = '',
@@ -70,6 +70,9 @@ UPDATE {T_writers} SET strategy_id = :new WHERE strategy_id = :old
 -- :rename_history  the same
 UPDATE {T_history} SET strategy_id = :new WHERE strategy_id = :old
 
+-- :rename_edits  the same
+UPDATE {T_edits} SET strategy_id = :new WHERE strategy_id = :old
+
 -- :drop_row  away with it
 DELETE FROM {T} WHERE strategy_id = ?
 
@@ -78,3 +81,6 @@ DELETE FROM {T_writers} WHERE strategy_id = ?
 
 -- :drop_history  the same
 DELETE FROM {T_history} WHERE strategy_id = ?
+
+-- :drop_edits  the same
+DELETE FROM {T_edits} WHERE strategy_id = ?

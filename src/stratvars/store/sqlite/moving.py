@@ -113,7 +113,7 @@ def sqlite_target(path: Path, table: str) -> Iterator[SqliteTarget]:
 def _transaction(connection: sqlite3.Connection, path: Path, tables: Mapping[str, str]) -> Iterator[None]:
     try:
         connection.execute("BEGIN IMMEDIATE")
-        for name in ("create_table", "create_writers", "create_history"):
+        for name in ("create_table", "create_writers", "create_history", "create_edits"):
             connection.execute(tables[name])
         yield
     except BaseException as error:
@@ -156,11 +156,11 @@ class SqliteTarget(_Rows):
             self._ask("add_history", {"strategy": strategy, **members})
 
     def rename(self, old: str, new: str) -> None:
-        for name in ("rename_row", "rename_writer", "rename_history"):
+        for name in ("rename_row", "rename_writer", "rename_history", "rename_edits"):
             self._ask(name, {"old": old, "new": new})
 
     def drop(self, strategy: str) -> None:
-        for name in ("drop_row", "drop_writer", "drop_history"):
+        for name in ("drop_row", "drop_writer", "drop_history", "drop_edits"):
             self._ask(name, (strategy,))
 
     def cancel(self) -> None:
