@@ -117,7 +117,7 @@ def test_tables_that_an_administrator_made_belong_to_them_and_the_role_may_do_no
     assert rows(admin, query) == [
         ("vars_backup", "INSERT SELECT UPDATE"),
         ("vars_backup_edits", "INSERT SELECT UPDATE"),
-        ("vars_backup_history", "INSERT SELECT"),
+        ("vars_backup_history", "DELETE INSERT SELECT UPDATE"),
         ("vars_backup_writers", "DELETE INSERT SELECT UPDATE"),
     ]
 

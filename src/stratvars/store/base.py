@@ -16,6 +16,7 @@ from stratvars.edits import Asked, Edit
 from stratvars.outcome import Outcome, Renewal
 from stratvars.revision import LEASE, Claim, Entry, Holder, Kept, Moment, Renewing, Revision, Stored
 from stratvars.store.tenure import Tenure
+from stratvars.thinning import Plan, Step
 
 PATIENCE = 1.0
 """Seconds to wait for somebody's lock: under the deadline of a backup."""
@@ -93,6 +94,14 @@ class Store(Protocol):
         """Give the strategy up at once. A claim that is no longer the newest releases nothing.
 
         When nothing was ever saved under it, no trace of the strategy stays.
+        """
+
+    def thin(self, table: str, strategy: str, step: Step) -> Plan:
+        """Carry one step of thinning the history out, in one short transaction that touches the history alone.
+
+        The state as of every revision that stays is what it was, for readers of any moment; who reads while a step is
+        made sees the history before it or after it. Nothing is done, and the plan says to go on where the step began,
+        while another one thins the same history.
         """
 
     def names(self, table: str) -> list[str]:

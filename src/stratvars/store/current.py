@@ -87,3 +87,16 @@ def asked_from(row: Sequence[Any], asked_at: datetime) -> Asked:
     """A row of ``edits``; ``asked_at`` is the seventh column, as the driver must be understood."""
     *_, age, taken_by, fate, said, revision = row
     return Asked(edit_from(row), asked_at, max(0.0, age), taken_by, fate, said, revision)
+
+
+def rewritten(strategy: str, epoch: int, revision: Kept) -> dict[str, Any]:
+    """The parameters of ``rewrite``."""
+    return {
+        "strategy": strategy,
+        "epoch": epoch,
+        "number": revision.number,
+        "snapshot": revision.snapshot,
+        "changed": revision.changed,
+        "removed": revision.removed,
+        "format": revision.format,
+    }

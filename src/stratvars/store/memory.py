@@ -26,8 +26,11 @@ from stratvars.revision import (
     Stored,
 )
 from stratvars.store.base import PATIENCE
+from stratvars.store.memory_shelf import MemoryShelf, age_of, size_of_text
 from stratvars.store.tenure import KEPT, Tenure
+from stratvars.store.thin import thin
 from stratvars.store.verdict import Found, grant, judge, judge_renewal
+from stratvars.thinning import Plan, Step
 
 
 @dataclass(slots=True)
@@ -130,7 +133,7 @@ class MemoryStore:
     def edits(self, table: str, strategy: str, *, limit: int, number: int | None = None) -> list[Asked]:
         with self._mutex:
             row = self._tables.get(table, {}).get(strategy)
-            every = [] if row is None else [replace(one, age=_age(one.asked_at)) for one in row.asked]
+            every = [] if row is None else [replace(one, age=age_of(one.asked_at)) for one in row.asked]
         return [one for one in reversed(every) if number is None or one.edit.number == number][:limit]
 
     def keep_fenced(self, revision: Revision) -> None:
@@ -176,6 +179,11 @@ class MemoryStore:
             if row.found.revision == 0:
                 del rows[claim.strategy]
 
+    def thin(self, table: str, strategy: str, step: Step) -> Plan:
+        with self._mutex:
+            row = self._tables[table].get(strategy) or _Row(Found(0, 0, "", ""))
+            return thin(MemoryShelf(row), step)
+
     def names(self, table: str) -> list[str]:
         return [stored.strategy for stored in self.strategies(table)]
 
@@ -192,7 +200,7 @@ class MemoryStore:
     def history(self, table: str, strategy: str, moment: Moment) -> list[Kept]:
         with self._mutex:
             row = self._tables.get(table, {}).get(strategy)
-            every = [] if row is None else [replace(kept, age=_age(at)) for kept, at in row.history]
+            every = [] if row is None else [replace(kept, age=age_of(at)) for kept, at in row.history]
         ends = [index for index, kept in enumerate(every) if _is_at(kept, moment)]
         if not ends:
             return []
@@ -212,7 +220,7 @@ class MemoryStore:
         with self._mutex:
             row = self._tables.get(table, {}).get(strategy)
             entries = [] if row is None else row.fenced_entries if reason == Reason.FENCED else row.entries
-            every = [replace(entry, age=_age(entry.saved_at)) for entry in entries]
+            every = [replace(entry, age=age_of(entry.saved_at)) for entry in entries]
         found = [
             entry
             for entry in reversed(every)
@@ -292,7 +300,7 @@ def _entry(revision: Revision, stored: Stored) -> Entry:
         age=0.0,
         complete=stored.complete,
         snapshot=revision.snapshot,
-        size=len(revision.changed.encode(errors="surrogateescape")),
+        size=size_of_text(revision.changed),
         held_back=stored.held_back,
     )
 
@@ -311,7 +319,7 @@ def _now(row: _Row | None) -> list[Stored]:
     """The row as a reader sees it at this moment, if anything was saved."""
     if row is None or row.stored is None:
         return []
-    now = replace(row.stored, age=_age(row.stored.saved_at), owner=row.found.owner)
+    now = replace(row.stored, age=age_of(row.stored.saved_at), owner=row.found.owner)
     return [_with_crashes(now, row.history) if now.reason == Reason.CRASH else now]
 
 
@@ -320,7 +328,3 @@ def _with_crashes(stored: Stored, history: list[tuple[Kept, datetime]]) -> Store
     later = [kept for kept, _ in history[-COUNTED:] if kept.number > completed]
     crashes = sum(kept.reason == Reason.CRASH for kept in later)
     return replace(stored, crashes=crashes, completed=completed)
-
-
-def _age(at: datetime) -> float:
-    return max(0.0, (datetime.now(UTC) - at).total_seconds())

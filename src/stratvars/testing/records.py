@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 
+from stratvars.history import fold
 from stratvars.outcome import Renewed, Saved
+from stratvars.retention import ALL, Retention, Size
 from stratvars.revision import LEASE, Holder, Landmark, Moment, Reason, Renewing
 from stratvars.store.base import Records, Store
 from stratvars.testing.samples import TABLE, acquired, revision_of
+from stratvars.thinning import Step
 
 
 class RecordsContract:
@@ -113,3 +116,30 @@ class RecordsContract:
         assert numbers(until=times[2], before=(2, 6), reason="iteration") == [5, 4, 2, 1]
         assert numbers(until=(times[0] + timedelta(hours=5)).astimezone(timezone(timedelta(hours=-9)))) == numbers()
         assert records.revisions(TABLE, "Bot", limit=9) == records.revisions("none", "bot", limit=9) == []
+
+    def test_thinning_takes_the_oldest_and_what_stays_says_what_it_said(self, sides: tuple[Store, Records]) -> None:
+        store, records = sides
+        claim = acquired(store, "bot")
+        whole = revision_of(claim, {"a": "1", "b": "[1, 2]"})
+        assert store.save([whole]) == [Saved(1)]
+        for number, (changed, removed) in enumerate([('{"b":2}', "[]"), ('{"c":3}', '["a"]'), ('{"a":4}', "[]")], 2):
+            delta = replace(whole, number=number, follows=number - 1, snapshot=False, changed=changed, removed=removed)
+            assert store.save([delta]) == [Saved(number)]
+        store.save([revision_of(acquired(store, "other"), {})])
+        before = {number: fold(records.history(TABLE, "bot", number)).state.texts for number in (3, 4)}
+        assert [*before[4].items()] == [("b", "2"), ("c", "3"), ("a", "4")]
+        assert store.thin(TABLE, "bot", Step(ALL)).gone == ()
+        plan = store.thin(TABLE, "bot", Step(ALL, over=Size(2, 0)))
+        assert (plan.gone, plan.removed.revisions, plan.kept.revisions) == (((1, 1), (1, 2)), 2, 2)
+        assert (plan.left.is_positive, plan.after) == (False, None)
+        assert [entry.number for entry in records.revisions(TABLE, "bot", limit=9)] == [4, 3]
+        assert records.history(TABLE, "bot", 2) == []
+        now = {number: fold(records.history(TABLE, "bot", number)).state.texts for number in (3, 4)}
+        assert {number: [*texts.items()] for number, texts in now.items()} == {
+            number: [*texts.items()] for number, texts in before.items()
+        }
+        assert store.save([revision_of(claim, {"n": "5"}, follows=4)]) == [Saved(5)], "and the strategy goes on"
+        everything = store.thin(TABLE, "bot", Step(Retention(0, 0, 0), over=Size(9, 9)))
+        assert (everything.gone, everything.left.is_positive) == (((1, 3), (1, 4)), True), "the newest stays"
+        assert store.thin(TABLE, "nobody", Step(ALL, over=Size(9, 9))).after is None
+        assert len(records.revisions(TABLE, "other", limit=9)) == 1

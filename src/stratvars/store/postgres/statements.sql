@@ -87,7 +87,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON {T_writers} TO "role"
 GRANT SELECT, INSERT, UPDATE ON {T_edits} TO "role"
 
 -- :grant_history  the same
-GRANT SELECT, INSERT ON {T_history} TO "role"
+GRANT SELECT, INSERT, UPDATE, DELETE ON {T_history} TO "role"
 
 -- :present  which tables are there; opening pg_class makes the server drop what it remembers of a name not there before
 SELECT pg_catalog.to_regclass(%(T)s), pg_catalog.to_regclass(%(T_writers)s), pg_catalog.to_regclass(%(T_history)s),
@@ -363,20 +363,22 @@ WHERE h.strategy_id = %(strategy)s AND h.epoch = (SELECT epoch FROM since) AND h
     )
 ORDER BY h.revision
 
--- :entries  revisions before a place in the history, without the values
+-- :listed  what is listed of a revision, without the values
 SELECT epoch, revision, reason, (extract(epoch FROM saved_at) * 1000000)::bigint,
-    extract(epoch FROM clock_timestamp() - saved_at)::float8, complete, snapshot,
-    octet_length(changed), held_back
+    extract(epoch FROM clock_timestamp() - saved_at)::float8, complete, snapshot, octet_length(changed), held_back
 FROM {T_history}
-WHERE strategy_id = %(strategy)s AND (epoch, revision) < (%(epoch)s::bigint, %(revision)s::bigint)
-    AND (%(until)s::timestamptz IS NULL OR saved_at <= %(until)s::timestamptz)
+WHERE strategy_id = %(strategy)s
 
 -- :revisions  what the history lists, newest first
-{entries} AND reason <> 'fenced' AND (%(reason)s::text IS NULL OR reason = %(reason)s::text)
+{listed} AND reason <> 'fenced' AND (epoch, revision) < (%(epoch)s::bigint, %(revision)s::bigint)
+    AND (%(reason)s::text IS NULL OR reason = %(reason)s::text)
+    AND (%(until)s::timestamptz IS NULL OR saved_at <= %(until)s::timestamptz)
 ORDER BY epoch DESC, revision DESC LIMIT %(limit)s::bigint
 
 -- :marked  the same of a reason that is rare, found by the index of such
-{entries} AND reason <> 'iteration' AND reason = %(reason)s::text
+{listed} AND reason <> 'iteration' AND reason = %(reason)s::text
+    AND (epoch, revision) < (%(epoch)s::bigint, %(revision)s::bigint)
+    AND (%(until)s::timestamptz IS NULL OR saved_at <= %(until)s::timestamptz)
 ORDER BY epoch DESC, revision DESC LIMIT %(limit)s::bigint
 
 -- :later  the first snapshot that was saved later than a time, searched for by halves: times grow with the numbers,
@@ -448,3 +450,35 @@ SELECT w.strategy_id, w.reason, (
     ), w.epoch, w.owner, w.start_id, (extract(epoch FROM w.lease_until) * 1000000)::bigint::text,
     extract(epoch FROM w.lease_until - clock_timestamp())::float8, w.lease
 FROM {T_writers} w
+-- :thinner  one thins a history at a time, until its transaction ends
+SELECT pg_catalog.pg_try_advisory_xact_lock(
+    pg_catalog.hashtextextended(%(strategy)s, pg_catalog.to_regclass(%(history)s)::oid::bigint)
+)
+
+-- :page  the history from a place on, oldest first
+{listed} AND (epoch, revision) >= (%(epoch)s::bigint, %(revision)s::bigint)
+ORDER BY epoch, revision LIMIT 1001
+
+-- :newest_crash  the place of the newest crash
+SELECT epoch, revision FROM {T_history}
+WHERE strategy_id = %(strategy)s AND reason <> 'iteration' AND reason = 'crash'
+ORDER BY epoch DESC, revision DESC LIMIT 1
+
+-- :chain  revisions of one epoch
+SELECT revision, reason, extract(epoch FROM clock_timestamp() - saved_at)::float8, complete, snapshot, changed, removed,
+    held_back, format
+FROM {T_history}
+WHERE strategy_id = %(strategy)s AND epoch = %(epoch)s::bigint
+    AND revision BETWEEN %(first)s::bigint AND %(last)s::bigint AND reason <> 'fenced'
+ORDER BY revision
+
+-- :rewrite  what a revision says, where those before it are gone
+UPDATE {T_history}
+SET snapshot = %(snapshot)s::boolean, changed = %(changed)s::text, removed = %(removed)s::text,
+    format = %(format)s::integer
+WHERE strategy_id = %(strategy)s AND epoch = %(epoch)s::bigint AND revision = %(number)s::bigint
+
+-- :remove  revisions that are kept no longer
+DELETE FROM {T_history} h
+USING unnest(%(epochs)s::bigint[], %(numbers)s::bigint[]) AS gone (epoch, revision)
+WHERE h.strategy_id = %(strategy)s AND h.epoch = gone.epoch AND h.revision = gone.revision

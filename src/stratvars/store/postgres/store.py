@@ -16,8 +16,10 @@ from stratvars.store.postgres import rows, saving, schema
 from stratvars.store.postgres.connect import WatchedConnection
 from stratvars.store.postgres.explain import MissingTableError
 from stratvars.store.postgres.session import Session, transaction
+from stratvars.store.postgres.shelf import thin_one
 from stratvars.store.postgres.statements import statements
 from stratvars.store.verdict import Found, grant, judge_renewal
+from stratvars.thinning import Plan, Step
 
 _Result = TypeVar("_Result")
 _TRIES = 5
@@ -111,6 +113,9 @@ class PostgresStore:
                 connection.execute(sql["forget_writer"].encode(), key)
 
         self._run(work)
+
+    def thin(self, table: str, strategy: str, step: Step) -> Plan:
+        return self._run(lambda connection: thin_one(connection, table, strategy, step))
 
     def names(self, table: str) -> list[str]:
         query = statements(table)["names"].encode()

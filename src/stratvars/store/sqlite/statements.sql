@@ -175,19 +175,20 @@ WHERE h.strategy_id = :strategy AND h.epoch = (SELECT epoch FROM since) AND h.re
     )
 ORDER BY h.revision
 
--- :entries  revisions before a place in the history, without the values
+-- :listed  what is listed of a revision, without the values
 SELECT epoch, revision, reason, saved_at, (julianday('now') - julianday(saved_at)) * 86400.0, complete, snapshot,
     length(CAST(changed AS BLOB)), held_back
 FROM {T_history}
-WHERE strategy_id = :strategy AND (epoch, revision) < (:epoch, :revision)
-    AND (:until IS NULL OR julianday(saved_at) <= julianday(:until))
+WHERE strategy_id = :strategy
 
 -- :revisions  what the history lists, newest first
-{entries} AND reason <> 'fenced' AND (:reason IS NULL OR reason = :reason)
+{listed} AND reason <> 'fenced' AND (epoch, revision) < (:epoch, :revision)
+    AND (:reason IS NULL OR reason = :reason) AND (:until IS NULL OR julianday(saved_at) <= julianday(:until))
 ORDER BY epoch DESC, revision DESC LIMIT :limit
 
 -- :marked  the same of a reason that is rare, found by the index of such
-{entries} AND reason <> 'iteration' AND reason = :reason
+{listed} AND reason <> 'iteration' AND reason = :reason AND (epoch, revision) < (:epoch, :revision)
+    AND (:until IS NULL OR julianday(saved_at) <= julianday(:until))
 ORDER BY epoch DESC, revision DESC LIMIT :limit
 
 -- :later  the first snapshot that was saved later than a time, searched for by halves: times grow with the numbers,
@@ -248,3 +249,25 @@ SELECT w.strategy_id, w.reason, (
         SELECT count(*) FROM (SELECT 1 FROM {T_history} h WHERE h.strategy_id = w.strategy_id LIMIT 10000) kept
     ), w.epoch, w.owner, w.start_id, w.lease_until, (julianday(w.lease_until) - julianday('now')) * 86400.0, w.lease
 FROM {T_writers} w
+-- :page  the history from a place on, oldest first
+{listed} AND (epoch, revision) >= (:epoch, :revision)
+ORDER BY epoch, revision LIMIT 1001
+
+-- :newest_crash  the place of the newest crash
+SELECT epoch, revision FROM {T_history}
+WHERE strategy_id = :strategy AND reason <> 'iteration' AND reason = 'crash'
+ORDER BY epoch DESC, revision DESC LIMIT 1
+
+-- :chain  revisions of one epoch
+SELECT revision, reason, (julianday('now') - julianday(saved_at)) * 86400.0, complete, snapshot, changed, removed,
+    held_back, format
+FROM {T_history}
+WHERE strategy_id = :strategy AND epoch = :epoch AND revision BETWEEN :first AND :last AND reason <> 'fenced'
+ORDER BY revision
+
+-- :rewrite  what a revision says, where those before it are gone
+UPDATE {T_history} SET snapshot = :snapshot, changed = :changed, removed = :removed, format = :format
+WHERE strategy_id = :strategy AND epoch = :epoch AND revision = :number
+
+-- :remove  a revision that is kept no longer
+DELETE FROM {T_history} WHERE strategy_id = :strategy AND epoch = :epoch AND revision = :number

@@ -19,8 +19,11 @@ from stratvars.store.base import PATIENCE
 from stratvars.store.sqlite import editing, rows
 from stratvars.store.sqlite.connect import explain, open_writer
 from stratvars.store.sqlite.lock import FileLock, lock_path
+from stratvars.store.sqlite.shelf import SqliteShelf
 from stratvars.store.sqlite.starts import StartLocks
+from stratvars.store.thin import thin
 from stratvars.store.verdict import Found, grant, judge, judge_renewal
+from stratvars.thinning import Plan, Step
 
 _PACKAGE = __package__ or ""
 
@@ -156,6 +159,11 @@ class SqliteStore:
             connection.execute(sql["release_writer"], key)
             connection.execute(sql["forget_writer"], key)
         self._starts.give_back(claim.start_id)
+
+    def thin(self, table: str, strategy: str, step: Step) -> Plan:
+        sql = self._tables[table]
+        with self._write() as connection:
+            return thin(SqliteShelf(connection, sql, strategy), step)
 
     def names(self, table: str) -> list[str]:
         sql = self._tables[table]
