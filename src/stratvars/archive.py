@@ -6,7 +6,7 @@ Texts are read without the classes of the strategies: what needs one that is not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain, islice, takewhile
@@ -238,10 +238,18 @@ class Archive:
         for entry in moment.walk(self._records, self.table, name):
             entries.append(entry)
             if entry.snapshot:
-                kept = self._records.history(self.table, name, entries[0].number)
-                states = [_chosen(texts, wanted) for _, texts in unfold(kept)]
-                yield from map(Change, entries, reversed(states))
+                # By their numbers: between the list and this, revisions may be thinned out.
+                states = self._chain(name, entries, wanted)
+                yield from (Change(entry, states[entry.number]) for entry in entries if entry.number in states)
                 entries = []
+
+    def _chain(self, name: str, entries: Sequence[Entry], wanted: frozenset[str]) -> dict[int, dict[str, str]]:
+        """The wanted variables as of these revisions, newest first, or as many of them as there still are."""
+        for entry in entries:
+            kept = self._records.history(self.table, name, entry.number)
+            if kept:
+                return {revision.number: _chosen(texts, wanted) for revision, texts in unfold(kept)}
+        return {}
 
     def close(self) -> None:
         """End the connection. May be called twice."""

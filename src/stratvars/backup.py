@@ -56,6 +56,9 @@ class Backup:
             without it ``STRATVARS_LEASE``, else 15.
         on_outage: ``"trade"``: turns go on while the database cannot be used; ``"pause"``: none begins after the end
             of the lease. Without it ``STRATVARS_ON_OUTAGE``, else trade.
+        retention: how long revisions are kept: ``"all"``, ``"30d"`` for every one of so long, or parts such as
+            ``"everything=7d hourly=90d daily=all revisions=100000 size=256MB"``, which are the defaults; without it
+            ``STRATVARS_RETENTION``.
         variables: keep these instead of new ones; what is saved is laid over them.
         pause: how to wait while the database cannot be reached at the start; true when it is to be given up.
 
@@ -75,6 +78,7 @@ class Backup:
         take_over: bool = False,
         lease: float | None = None,
         on_outage: str | None = None,
+        retention: str | None = None,
         variables: Vars | None = None,
         pause: Callable[[float], object] = time.sleep,
     ) -> None:
@@ -94,6 +98,7 @@ class Backup:
                 settings.lease(lease) if self.is_shared else math.inf, settings.wait(wait), take_over, pause=pause
             ),
             on_outage=settings.on_outage(on_outage),
+            retention=settings.retention(retention),
         )
         self._inside = False
         self._session: Session | None = None

@@ -23,6 +23,7 @@ When = int | Landmark | timedelta | datetime
 _HIGHEST: Final = 2**63 - 1
 """The highest number that a database keeps."""
 _PAGE: Final = 1000
+_TRIES: Final = 5
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _AGO: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|m|h|days?|d|w)(?:\s+ago)?", re.ASCII | re.IGNORECASE)
 _WORDS: Final = "a revision (42), so long ago (10m, 2h, 3d), a time (2026-11-23T14:00)"
@@ -64,12 +65,20 @@ def past(records: Records, table: str, strategy: str, when: When) -> list[Kept]:
     Raises:
         UsageError: there is no such moment; the sentence says which there are.
     """
-    moment = find(records, table, strategy, when)
-    is_thinkable = isinstance(moment, Landmark) or 0 < moment <= _HIGHEST
-    kept = records.history(table, strategy, moment) if is_thinkable else []
+    for _ in range(_TRIES):
+        moment = find(records, table, strategy, when)
+        kept = _kept(records, table, strategy, moment)
+        # What was found by its time may have been thinned out before it was read; then it is another one.
+        if kept or not isinstance(when, timedelta | datetime):
+            break
     if not kept:
         raise UsageError(_no_such(strategy, moment, _newest(records, table, strategy).number))
     return kept
+
+
+def _kept(records: Records, table: str, strategy: str, moment: Moment) -> list[Kept]:
+    is_thinkable = isinstance(moment, Landmark) or 0 < moment <= _HIGHEST
+    return records.history(table, strategy, moment) if is_thinkable else []
 
 
 def walk(

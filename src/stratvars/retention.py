@@ -82,7 +82,7 @@ def parse(text: str, origin: str) -> Retention:
     Raises:
         UsageError: it says nothing that can be understood.
     """
-    words = text.replace(",", " ").lower().split()
+    words = str(text).replace(",", " ").lower().split()
     if words == [_ALL]:
         return ALL
     if len(words) == 1 and "=" not in words[0]:

@@ -23,6 +23,7 @@ from stratvars.hosting import give_back_writer
 from stratvars.lane import Lane, Offer
 from stratvars.lease import OnOutage
 from stratvars.restore import Restored
+from stratvars.retention import ALL, Retention
 from stratvars.revision import Reason, State, Stored
 from stratvars.vars import Vars, lay_over, lock_of
 from stratvars.writer import Writer
@@ -52,9 +53,17 @@ class Session:
         writer: borrowed for this session, and given back by ``retire``.
         found: by the restore.
         on_outage: what to do without a database.
+        retention: how long revisions are kept.
     """
 
-    def __init__(self, variables: Vars, writer: Writer, found: Restored, on_outage: OnOutage = OnOutage.TRADE) -> None:
+    def __init__(
+        self,
+        variables: Vars,
+        writer: Writer,
+        found: Restored,
+        on_outage: OnOutage = OnOutage.TRADE,
+        retention: Retention = ALL,
+    ) -> None:
         self._writer = writer
         self._claim = found.claim
         self._lane = Lane(found.claim, found.state, codec.FORMAT, found.since, read_state)
@@ -75,6 +84,7 @@ class Session:
         self._lane.deliver(found.edits)
         writer.attach(self._lane)
         self.apply_edits(complete=True)
+        writer.attach(self._lane, retention)
 
     def _adopt(self, state: State, stored: Stored) -> None:
         """Somebody else wrote the row: it is the truth, and goes into the history as it was found."""

@@ -19,6 +19,8 @@ from stratvars.errors import UsageError
 from stratvars.lease import OnOutage
 from stratvars.names import NAME_VARIABLE, check_strategy_name
 from stratvars.ownership import WAIT
+from stratvars.retention import Retention
+from stratvars.retention import parse as parse_retention
 from stratvars.revision import LEASE
 
 RESUME_VARIABLE: Final = "STRATVARS_RESUME"
@@ -29,6 +31,7 @@ WAIT_VARIABLE: Final = "STRATVARS_WAIT"
 LEASE_VARIABLE: Final = "STRATVARS_LEASE"
 LEASES: Final = (1.0, 86_400.0)
 """Seconds, from and to: shorter ones end in any hiccup, longer ones keep a strategy from its next start."""
+RETENTION_VARIABLE: Final = "STRATVARS_RETENTION"
 ON_OUTAGE_VARIABLE: Final = "STRATVARS_ON_OUTAGE"
 DEFAULT_FILE: Final = "stratvars.db"
 DEFAULT_ORIGIN: Final = "default"
@@ -126,6 +129,18 @@ def on_outage(argument: str | None, *, folder: Path | None = None) -> OnOutage:
     if found[0] not in set(OnOutage):
         raise UsageError(f'on_outage is {found[0]!r} ({found[1]}); give "trade" or "pause"')
     return OnOutage(found[0])
+
+
+def retention(argument: str | None, *, folder: Path | None = None) -> Retention:
+    """How long revisions are kept: the argument, else ``STRATVARS_RETENTION``, else as ``Retention`` says.
+
+    Raises:
+        UsageError: it cannot be understood.
+    """
+    if argument is not None:
+        return parse_retention(argument, "the argument retention")
+    found = _look_up(RETENTION_VARIABLE, _folder(folder))
+    return Retention() if found is None else parse_retention(found[0], f"{RETENTION_VARIABLE} ({found[1]})")
 
 
 def _time(name: str, argument: float | None, variable: str, default: float, folder: Path | None) -> float:

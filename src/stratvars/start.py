@@ -10,6 +10,7 @@ from stratvars.hosting import borrow_writer, give_back_writer
 from stratvars.lease import OnOutage
 from stratvars.ownership import Terms
 from stratvars.restore import announce, restore
+from stratvars.retention import Retention
 from stratvars.session import Session
 from stratvars.vars import Vars
 
@@ -24,6 +25,7 @@ class Start:
         patience: seconds for which a database is asked again that cannot be used.
         terms: how to become the writer.
         on_outage: what to do without the database, later.
+        retention: how long revisions are kept.
     """
 
     database: Database
@@ -33,6 +35,7 @@ class Start:
     patience: float
     terms: Terms
     on_outage: OnOutage
+    retention: Retention
 
     def begin(self, variables: Vars, plan: str) -> Session:
         """Restore. ``plan`` is what the line on stderr says about the next iteration. Raises as ``Backup.open``."""
@@ -42,7 +45,7 @@ class Start:
             found = restore(
                 writer.store, self.table, self.strategy, resume=self.resume, patience=self.patience, terms=self.terms
             )
-            session = Session(variables, writer, found, self.on_outage)
+            session = Session(variables, writer, found, self.on_outage, self.retention)
         except BaseException:
             give_back_writer(writer)
             raise

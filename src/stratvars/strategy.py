@@ -41,6 +41,8 @@ class Strategy:
             ``STRATVARS_LEASE``, else 15.
         on_outage: ``"trade"``, or ``"pause"`` to begin no iteration after the end of the lease while the database
             cannot be used; without it ``STRATVARS_ON_OUTAGE``, else trade.
+        retention: how long revisions are kept, as ``"30d"`` or ``"all"``; see ``Backup``. Without it
+            ``STRATVARS_RETENTION``, else every one for 7 days, then less.
         is_backtesting: keep the variables in memory only; no database is touched.
     """
 
@@ -52,6 +54,7 @@ class Strategy:
     wait: float | None = None
     lease: float | None = None
     on_outage: str | None = None
+    retention: str | None = None
     is_backtesting: bool = False
 
     _vars: Vars | None = None
@@ -68,6 +71,7 @@ class Strategy:
         wait: float | None = None,
         lease: float | None = None,
         on_outage: str | None = None,
+        retention: str | None = None,
         is_backtesting: bool | None = None,
     ) -> None:
         self._vars = Vars()
@@ -79,6 +83,7 @@ class Strategy:
             "wait": wait,
             "lease": lease,
             "on_outage": on_outage,
+            "retention": retention,
             "is_backtesting": is_backtesting,
         }
         for attribute, value in given.items():

@@ -53,6 +53,10 @@ class Hosted(Hooks, Protocol):
         """What to do without a database; None for the default."""
 
     @property
+    def retention(self) -> str | None:
+        """How long its revisions are kept; None for the default."""
+
+    @property
     def name(self) -> str:
         """Under which its variables are kept."""
 
@@ -119,6 +123,7 @@ class Trader:
             take_over=take_over,
             lease=strategy.lease,
             on_outage=strategy.on_outage,
+            retention=strategy.retention,
             variables=strategy.vars,
             pause=stop.wait,
         )

@@ -18,6 +18,8 @@ from queue import Empty, SimpleQueue
 from stratvars.edits import Edit
 from stratvars.errors import UnavailableError
 from stratvars.lane import Lane, Offer
+from stratvars.pruner import Pruner
+from stratvars.retention import ALL, Retention
 from stratvars.sender import LITTLE_PATIENCE, Sender
 from stratvars.store.base import PATIENCE, Store
 
@@ -54,11 +56,13 @@ class Writer:
         self._has_no_thread = False
         self._stopping = False
         self._sender = Sender(store, self._guard, self._wake)
+        self._pruner = Pruner(store)
 
-    def attach(self, lane: Lane) -> None:
-        """Serve the lane from now on."""
+    def attach(self, lane: Lane, retention: Retention = ALL) -> None:
+        """Serve the lane from now on, and thin its strategy's history while there is nothing to send."""
         with self._guard:
             self._lanes.append(lane)
+        self._pruner.add(lane, retention)
         if math.isfinite(lane.lease.length):
             self.look()
 
@@ -106,6 +110,7 @@ class Writer:
         Where that takes longer the thread goes on with it; where it fails, the next start sees that the owner is dead.
         """
         over: SimpleQueue[None] = SimpleQueue()
+        self._pruner.forget(lane)
         with self._guard:
             self._lanes.remove(lane)
             self._retired.append((lane, lambda: over.put(None)))
@@ -160,6 +165,10 @@ class Writer:
             delay = self._turn()
             if is_last:
                 break
+            if delay != 0.0:
+                next_step = self._pruner.turn()
+                delay = next_step if delay is None else min(delay, next_step)
+                delay = delay if math.isfinite(delay) else None
         self.store.close()
 
     def _turn(self) -> float | None:

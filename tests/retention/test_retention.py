@@ -29,7 +29,7 @@ DAY = 86_400
     ],
 )
 def test_a_setting_is_read_and_what_it_does_not_name_keeps_its_default(text: str, meant: Retention) -> None:
-    assert parse(text, "the argument history") == meant
+    assert parse(text, "the argument retention") == meant
 
 
 def test_by_default_a_week_is_kept_whole_then_hours_for_ninety_days_then_days() -> None:
