@@ -17,12 +17,11 @@ from actor import Process
 from drawn import BAD, GOOD, NAMES, PLAIN, VALUES, Items
 from grounds import NAME, Place
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import invariant, precondition, rule
+from thinner import Thinned, decoded, same
 
 from postgres.waiting import eventually
-from stratvars import codec
 from stratvars.errors import FencedError, NotSavedError, OwnedError, UndecodableError
-from stratvars.history import fold
 from stratvars.revision import Landmark, split_texts
 
 
@@ -36,12 +35,7 @@ class Entry:
     is_fenced: bool = False
 
 
-def same(one: Items, other: Items) -> bool:
-    """Equal, in the same order and of the same types."""
-    return repr(one) == repr(other)
-
-
-class Bots(RuleBasedStateMachine):
+class Bots(Thinned):
     """See the module.
 
     Args:
@@ -275,14 +269,8 @@ class Bots(RuleBasedStateMachine):
         """Every acknowledged state can be had from the history."""
         for entry in self.living:
             entry.process.die()
-        for number, items in self.revisions.items():
-            past = fold(self.place.records.history(self.place.table, NAME, number))
-            assert same(decoded(past.state.texts), items)
-            self.counts["folded"] += 1
+        for number in self.revisions:
+            self.check_kept(number)
         last = self.place.records.history(self.place.table, NAME, Landmark.LAST_ITERATION)
         assert not last or last[-1].number <= max(self.revisions, default=0)
         self.place.close()
-
-
-def decoded(texts: Any) -> Items:
-    return [(name, codec.decode(text, name)) for name, text in texts.items()]

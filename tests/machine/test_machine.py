@@ -21,6 +21,7 @@ HAPPENED = (
     *("acknowledged", "adopted", "closed", "crashed", "deleted", "edited", "fenced", "folded", "grown"),
     *("handed over", "lease ended", "not saved", "paused", "refused: owned", "refused: undecodable", "restored", "set"),
     *("taken over", "went on", "asked while it ran", "asked while it did not"),
+    *("taken over", "thinned", "thinned out", "went on"),
 )
 PHASES = [Phase.generate]
 """A failure is shown as it was met: each try to shorten it may wait for what does not come."""

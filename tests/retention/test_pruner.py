@@ -146,6 +146,10 @@ def test_a_start_is_left_alone_for_a_while_and_steps_leave_time_for_saves() -> N
     clock.now += 0.2
     assert pruner.turn() == PAUSE
     assert len(store.asked) == 2
+    for many, passed in ((1, 0.0), (1, 0.2), (2, 0.0)):
+        assert pruner.turn() == PAUSE
+        assert len(store.asked) == many
+        clock.now += passed
 
 
 def test_strategies_take_turns_and_one_in_trouble_or_gone_is_left_out() -> None:
