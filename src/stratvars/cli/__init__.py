@@ -31,6 +31,7 @@ _COMMANDS = {
     "rename": "stratvars.cli.manage:rename",
     "drop": "stratvars.cli.manage:drop",
     "completion": "stratvars.cli.completion:completion",
+    "prune": "stratvars.cli.prune:prune",
     "doctor": "stratvars.cli.doctor:doctor",
     "demo": "stratvars.cli.demo:demo",
 }

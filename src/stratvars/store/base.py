@@ -16,7 +16,7 @@ from stratvars.edits import Asked, Edit
 from stratvars.outcome import Outcome, Renewal
 from stratvars.revision import LEASE, Claim, Entry, Holder, Kept, Moment, Renewing, Revision, Stored
 from stratvars.store.tenure import Tenure
-from stratvars.thinning import Plan, Step
+from stratvars.thinning import Place, Plan, Step
 
 PATIENCE = 1.0
 """Seconds to wait for somebody's lock: under the deadline of a backup."""
@@ -156,6 +156,9 @@ class Records(Protocol):
 
     def is_held(self, holder: Holder) -> bool | None:
         """See ``Store.is_held``; no lock is taken for it, and nothing is made."""
+
+    def page(self, table: str, strategy: str, since: Place) -> list[Entry]:
+        """A page of the history from a place on, oldest first, also with what was fenced."""
 
     def close(self) -> None:
         """End the connection. May be called twice."""

@@ -30,7 +30,7 @@ from stratvars.store.memory_shelf import MemoryShelf, age_of, size_of_text
 from stratvars.store.tenure import KEPT, Tenure
 from stratvars.store.thin import thin
 from stratvars.store.verdict import Found, grant, judge, judge_renewal
-from stratvars.thinning import Plan, Step
+from stratvars.thinning import Place, Plan, Step
 
 
 @dataclass(slots=True)
@@ -233,6 +233,11 @@ class MemoryStore:
     def tenures(self, table: str) -> list[Tenure]:
         with self._mutex:
             return [_tenure(name, row) for name, row in self._tables.get(table, {}).items()]
+
+    def page(self, table: str, strategy: str, since: Place) -> list[Entry]:
+        with self._mutex:
+            row = self._tables.get(table, {}).get(strategy)
+            return [] if row is None else MemoryShelf(row).page(since)
 
     def notes(self) -> list[str]:
         return []

@@ -15,6 +15,7 @@ from stratvars.store.postgres.connect import WatchedConnection
 from stratvars.store.postgres.session import Session, transaction
 from stratvars.store.postgres.statements import statements, table_names
 from stratvars.store.tenure import Tenure, tenure_from
+from stratvars.thinning import Place
 
 _READING = "REPEATABLE READ READ ONLY"
 
@@ -69,6 +70,10 @@ class PostgresRecords:
 
     def is_held(self, holder: Holder) -> bool | None:  # noqa: ARG002  the port's signature
         return None
+
+    def page(self, table: str, strategy: str, since: Place) -> list[Entry]:
+        wanted = {"strategy": strategy, "epoch": since[0], "revision": since[1]}
+        return [rows.entry(row) for row in self._fetch(table, "page", wanted)]
 
     def close(self) -> None:
         self._session.close()

@@ -16,6 +16,7 @@ from stratvars.store.sqlite.connect import explain, open_reader
 from stratvars.store.sqlite.lock import lock_path
 from stratvars.store.sqlite.starts import is_start_held
 from stratvars.store.tenure import Tenure, tenure_from
+from stratvars.thinning import Place
 
 _PACKAGE = __package__ or ""
 _Parameters = tuple[str, ...] | dict[str, str | int | None]
@@ -75,6 +76,10 @@ class SqliteRecords:
 
     def is_held(self, holder: Holder) -> bool | None:
         return is_start_held(lock_path(self._path), holder.start_id)
+
+    def page(self, table: str, strategy: str, since: Place) -> list[Entry]:
+        wanted: _Parameters = {"strategy": strategy, "epoch": since[0], "revision": since[1]}
+        return [rows.entry(row) for row in self._fetch(table, "page", wanted)]
 
     def close(self) -> None:
         self._connection.close()
