@@ -30,6 +30,7 @@ torture: $(READY)
 bench: $(READY)
 	@$(PY) bench/saves.py
 	@$(PY) bench/codec.py
+	@$(PY) bench/history.py
 
 format: $(READY)
 	@$(PY) -m ruff check --fix-only -q .
