@@ -161,7 +161,7 @@ def test_tables_that_cannot_be_used_are_a_failure(path: Path, statement: str, sa
 
 
 def test_a_table_of_another_shape_beside_the_users_is_a_failure(path: Path) -> None:
-    execute(path, "ALTER TABLE vars_backup_history DROP COLUMN reason")
+    execute(path, "ALTER TABLE vars_backup_history DROP COLUMN removed")
     facts = facts_at(path)
     assert bad(facts) == {"tables": Grade.FAIL}
     assert "backup_table_name" in facts["tables"].remedy

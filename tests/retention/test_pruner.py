@@ -18,7 +18,10 @@ from stratvars.lane import Lane
 from stratvars.pruner import Pruner, Rest, course
 from stratvars.retention import ALL, NOTHING, Retention, Size
 from stratvars.revision import Claim, State
+from stratvars.settings import resolve
+from stratvars.store.fact import Grade
 from stratvars.store.memory import MemoryStore
+from stratvars.store.opening import examine
 from stratvars.testing import TABLE
 from stratvars.thinning import Plan, Step
 
@@ -238,3 +241,7 @@ def test_a_role_that_may_not_thin_runs_all_the_same_and_one_line_says_so(
     assert "permission denied for table vars_backup_history" in line
     assert "GRANT" in line
     assert rows(admin, "SELECT count(*) > 20 FROM vars_backup_history") == [(True,)]
+    [fact] = [fact for fact in examine(resolve(guest), TABLE).facts if fact.name == "history"]
+    assert (fact.grade, "stratvars doctor --ddl" in fact.remedy) == (Grade.WARN, True)
+    admin.execute("GRANT UPDATE, DELETE ON vars_backup_history TO guest")
+    assert [fact for fact in examine(resolve(guest), TABLE).facts if fact.name == "history"] == []

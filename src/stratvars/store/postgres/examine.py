@@ -225,12 +225,19 @@ def _look_at_tables(connection: WatchedConnection, table: str, look: Look) -> li
             query = queries(table)["lost"].encode()
             rows = [lost_row(name) for (name,) in connection.execute(query, {}).fetchall()]
             text = f"{table} and those beside it are there, and {look.settings.role!r} may use them"
-            return [ok("tables", text), *rows]
+            return [ok("tables", text), *_about_thinning(connection, table, look), *rows]
         case schema.Fit.ANOTHER_SHAPE:
             return [another_shape(table)]
         case schema.Fit.NO_RIGHT:
             text = f"they are there, and {look.settings.role!r} lacks rights on them"
             return [fail("tables", text, _by_ddl(table))]
+
+
+def _about_thinning(connection: WatchedConnection, table: str, look: Look) -> list[Fact]:
+    if schema.may_thin(connection, table):
+        return []
+    text = f"{look.settings.role!r} may not update and delete in {table}_history, so it grows for ever"
+    return [warn("history", text, _by_ddl(table))]
 
 
 def _to_be_made(connection: WatchedConnection, table: str, missing: list[str]) -> Fact:

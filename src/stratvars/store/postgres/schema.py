@@ -114,6 +114,17 @@ def fit(connection: WatchedConnection, table: str) -> Fit:
     return Fit.FITS
 
 
+def may_thin(connection: WatchedConnection, table: str) -> bool:
+    """Whether the role may rewrite and remove what is in the history; nothing is written."""
+    sql = statements(table)
+    try:
+        for name in ("rewrite", "remove"):
+            connection.execute(b"EXPLAIN " + sql[name].encode(), _NOTHING, prepare=False)
+    except psycopg.errors.InsufficientPrivilege:
+        return False
+    return True
+
+
 def keeps_contract(connection: WatchedConnection, table: str) -> bool:
     """Whether the user's table, which is there, has the contract's columns and demands no others."""
     query = statements(table)["columns"].encode()
@@ -135,5 +146,6 @@ _NOTHING: dict[str, object] = dict.fromkeys(
         *("patience", "id", "strategy", "epoch", "start_id", "number", "follows", "variables", "digest", "reason"),
         *("complete", "held_back", "format", "snapshot", "changed", "removed", "revision", "owner", "lease"),
         *("over", "fate", "said", "token", "author", "note", "change", "limit"),
+        *("epochs", "numbers"),
     )
 )

@@ -238,7 +238,7 @@ class SqliteStore:
         return self._connection
 
     def _create(self, connection: sqlite3.Connection, table: str, sql: dict[str, str]) -> None:
-        for name in _MADE:
+        for name in ("create_table", "create_writers", "create_history"):
             connection.execute(sql[name])
         try:
             for name, parameters in _WRITTEN.items():
@@ -248,6 +248,8 @@ class SqliteStore:
                 f"the table {table!r} in {self._path} is not one that stratvars made ({error}); it was left as it "
                 "is. Choose another backup_table_name"
             ) from error
+        for name in ("index_snapshots", "index_marks"):
+            connection.execute(sql[name])
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
@@ -259,6 +261,7 @@ class SqliteStore:
 
 _MADE = ("create_table", "create_writers", "create_history", "index_snapshots", "index_marks", "create_edits")
 _WRITTEN = {"save_row": 2, "add_row": 3, "add_writer": 7, "save_writer": 9, "save_history": 11, "ask": 8}
+_WRITTEN = {"save_row": 3, "add_writer": 7, "save_writer": 9, "save_history": 11}
 """Statements that fail on a table of another shape, with how many parameters each has."""
 
 
