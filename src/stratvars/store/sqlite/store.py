@@ -261,7 +261,6 @@ class SqliteStore:
 
 _MADE = ("create_table", "create_writers", "create_history", "index_snapshots", "index_marks", "create_edits")
 _WRITTEN = {"save_row": 2, "add_row": 3, "add_writer": 7, "save_writer": 9, "save_history": 11, "ask": 8}
-_WRITTEN = {"save_row": 3, "add_writer": 7, "save_writer": 9, "save_history": 11}
 """Statements that fail on a table of another shape, with how many parameters each has."""
 
 
