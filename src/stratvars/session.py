@@ -82,9 +82,8 @@ class Session:
         if found.stored is not None and found.stored.foreign:
             self._adopt(found.state, found.stored)
         self._lane.deliver(found.edits)
-        writer.attach(self._lane)
-        self.apply_edits(complete=True)
         writer.attach(self._lane, retention)
+        self.apply_edits(complete=True)
 
     def _adopt(self, state: State, stored: Stored) -> None:
         """Somebody else wrote the row: it is the truth, and goes into the history as it was found."""

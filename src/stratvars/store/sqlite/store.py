@@ -238,7 +238,7 @@ class SqliteStore:
         return self._connection
 
     def _create(self, connection: sqlite3.Connection, table: str, sql: dict[str, str]) -> None:
-        for name in ("create_table", "create_writers", "create_history"):
+        for name in ("create_table", "create_writers", "create_history", "create_edits"):
             connection.execute(sql[name])
         try:
             for name, parameters in _WRITTEN.items():
@@ -259,7 +259,6 @@ class SqliteStore:
                 connection.close()
 
 
-_MADE = ("create_table", "create_writers", "create_history", "index_snapshots", "index_marks", "create_edits")
 _WRITTEN = {"save_row": 2, "add_row": 3, "add_writer": 7, "save_writer": 9, "save_history": 11, "ask": 8}
 """Statements that fail on a table of another shape, with how many parameters each has."""
 
