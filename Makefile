@@ -4,6 +4,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/ready
 JOBS ?= 4
+# make bench BENCH=--quick tries everything in seconds, BENCH=--page writes docs/performance.md.
+BENCH ?=
 
 # An installed checkout remembers its folder: after a move it is installed again.
 ifneq ($(shell cat $(READY) 2>/dev/null),$(shell pwd))
@@ -28,9 +30,7 @@ torture: $(READY)
 	@STRATVARS_EXAMPLES=20000 $(PY) -m pytest -m torture --timeout 3600
 
 bench: $(READY)
-	@$(PY) bench/saves.py
-	@$(PY) bench/codec.py
-	@$(PY) bench/history.py
+	@for name in saves sizes loads many network footprint codec history; do $(PY) bench/$$name.py $(BENCH) || exit; done
 
 format: $(READY)
 	@$(PY) -m ruff check --fix-only -q .

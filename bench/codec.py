@@ -1,28 +1,17 @@
-"""What it costs to see a change and to write and read values, as ratios of the json module on the same values.
-
-Machines are shared and noisy: every round measures each contender and its yardstick once, in turn, and only ratios of
-medians are told. With ``--page`` the table is written into docs/performance.md too.
-"""
+"""What it costs to see a change and to write and read values, as ratios of the json module on the same values."""
 
 from __future__ import annotations
 
-import argparse
-import gc
 import json
-import os
-import platform
-import statistics
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
-from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from frame import Row, Scale, compared, nothing, race, run
+from states import chance
 
 from stratvars import Vars
 from stratvars.capture import Capture
@@ -30,10 +19,6 @@ from stratvars.codec import decode, encode
 from stratvars.vars import replace_all
 
 NEW_YORK = ZoneInfo("America/New_York")
-ROUNDS = 300
-WARM_UP = 3
-PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
-BEGIN, END = "<!-- bench/codec.py -->\n", "<!-- end of bench/codec.py -->\n"
 
 
 @dataclass(frozen=True)
@@ -46,24 +31,6 @@ class Contest:
     prepare: Callable[[int], object]
     ours: Callable[[], object]
     theirs: Callable[[], object]
-
-
-@dataclass(frozen=True)
-class Result:
-    """Medians of a contest, in seconds."""
-
-    contest: Contest
-    ours: float
-    theirs: float
-
-    @property
-    def ratio(self) -> float:
-        """What ours takes for each second of theirs."""
-        return self.ours / self.theirs
-
-
-def chance(seed: int) -> Random:
-    return Random(seed)  # noqa: S311 - it makes up prices
 
 
 def scalars() -> dict[str, Any]:
@@ -136,10 +103,6 @@ class Watched:
         self.capture = Capture(self.vars, {})
         for _ in range(3):
             self.capture.take()
-
-
-def nothing(_: int) -> None:
-    """Nothing to prepare."""
 
 
 def of_scalars() -> Contest:
@@ -217,21 +180,6 @@ def of_floats(*, is_changing: bool) -> Contest:
     )
 
 
-def of_start(work: str, target: float, *command: str) -> Contest:
-    return Contest(
-        work,
-        'python -c "import sqlite3, json"',
-        target,
-        nothing,
-        lambda: run(*command),
-        lambda: run("-c", "import sqlite3, json"),
-    )
-
-
-def run(*command: str) -> None:
-    subprocess.run([sys.executable, *command], check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own starts
-
-
 def contests() -> Iterator[Contest]:
     yield of_scalars()
     yield of_mixed()
@@ -239,59 +187,13 @@ def contests() -> Iterator[Contest]:
     yield of_reading()
     yield of_floats(is_changing=False)
     yield of_floats(is_changing=True)
-    yield of_start("import stratvars", 2.5, "-c", "import stratvars")
-    yield of_start("stratvars --help", 6.0, "-m", "stratvars", "--help")
 
 
-def seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
-def measure(contest: Contest) -> Result:
-    ours, theirs = [], []
-    gc.collect()
-    for number in range(ROUNDS + WARM_UP):
-        contest.prepare(number)
-        theirs.append(seconds(contest.theirs))
-        ours.append(seconds(contest.ours))
-    return Result(contest, statistics.median(ours[WARM_UP:]), statistics.median(theirs[WARM_UP:]))
-
-
-def section(results: list[Result]) -> str:
-    where = f"Python {platform.python_version()}, {os.cpu_count()} cores"
-    lines = [
-        f"`python bench/codec.py --page`, {datetime.now(UTC):%Y-%m-%d}, {where}, medians of {ROUNDS} rounds.",
-        "",
-        "| work | yardstick | target | measured |",
-        "|---|---|---|---|",
-    ]
-    for result in results:
-        contest = result.contest
-        lines.append(f"| {contest.work} | `{contest.yardstick}` | {contest.target:g}x | {result.ratio:.2g}x |")
-    return "\n".join(lines) + "\n"
-
-
-def write(text: str) -> None:
-    """Put the section in the place of the old one."""
-    before, rest = PAGE.read_text().split(BEGIN)
-    PAGE.write_text(before + BEGIN + text + END + rest.partition(END)[2])
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--page", action="store_true", help="write the table into docs/performance.md")
-    is_for_page = parser.parse_args().page
-    results = []
+def values(scale: Scale) -> Iterator[Row]:
     for contest in contests():
-        result = measure(contest)
-        results.append(result)
-        told = f"{result.ours * 1e6:10.1f} us {result.ratio:7.3f}x   target {contest.target:g}x of {contest.yardstick}"
-        print(f"{contest.work:66} {told}", flush=True)
-    if is_for_page:
-        write(section(results))
+        times = race({"json": contest.theirs, "ours": contest.ours}, rounds=scale.rounds, prepare=contest.prepare)
+        yield compared("", contest.work, f"`{contest.yardstick}`", contest.target, (times["ours"], times["json"]))
 
 
 if __name__ == "__main__":
-    main()
+    run(__file__, values)

@@ -1,0 +1,217 @@
+"""The frame of all benchmarks: interleaved rounds, medians and 99th percentiles, ratios, one table for each script.
+
+Machines are shared and noisy: every round measures each contender once, in turn and each time in another order, so
+that what disturbs one disturbs all; only figures of one run are compared. What ``fsync`` and a thread's wake-up take
+at that moment stands beside them, for on a slow disk all contenders look alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import SimpleQueue
+
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+ROUNDS = 300
+QUICK_ROUNDS = 20
+_MILLISECOND = 1e-3
+_HEAD = ("#", "work", "yardstick", "target", "measured")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How thorough a run is; ``seconds`` for work that is counted and not timed."""
+
+    rounds: int
+    warm_up: int
+    seconds: float
+    is_quick: bool
+
+    @classmethod
+    def of(cls, *, is_quick: bool) -> Scale:
+        """Quick to try a benchmark in seconds, whole for figures that are told."""
+        return cls(QUICK_ROUNDS, 5, 1.0, True) if is_quick else cls(ROUNDS, 50, 5.0, False)
+
+
+@dataclass(frozen=True)
+class Times:
+    """What one contender took, in seconds, round by round."""
+
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The middle one."""
+        return statistics.median(self.seconds)
+
+    @property
+    def p99(self) -> float:
+        """What one of a hundred exceeds."""
+        return statistics.quantiles(self.seconds, n=100)[98] if len(self.seconds) > 1 else self.seconds[0]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a table; the number is that of the target."""
+
+    number: str
+    work: str
+    yardstick: str
+    target: str
+    measured: str
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """In the order of the table's columns."""
+        return (self.number, self.work, self.yardstick, self.target, self.measured)
+
+
+Bench = Callable[[Scale], Iterable[Row]]
+
+
+def nothing(_: int) -> None:
+    """Nothing to prepare."""
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """What the work takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def race(
+    contenders: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int,
+    warm_up: int = 3,
+    prepare: Callable[[int], object] = nothing,
+) -> dict[str, Times]:
+    """Measure each contender once a round. ``prepare`` is called before each timing, with a number that only grows."""
+    names = list(contenders)
+    taken: dict[str, list[float]] = {name: [] for name in names}
+    gc.collect()
+    step = 0
+    for number in range(rounds + warm_up):
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            step += 1
+            prepare(step)
+            took = seconds(contenders[name])
+            if number >= warm_up:
+                taken[name].append(took)
+    return {name: Times(tuple(times)) for name, times in taken.items()}
+
+
+def told(value: float, limit: float, unit: str = "x") -> str:
+    """A measured value, and that it misses its target where it does."""
+    return f"{value:.3g}{unit}" + (" (missed)" if value > limit else "")
+
+
+def at_least(value: float, limit: float, unit: str = "x") -> str:
+    """The same where more is better."""
+    return f"{value:.3g}{unit}" + (" (missed)" if value < limit else "")
+
+
+def compared(
+    number: str, work: str, yardstick: str, limit: float, times: tuple[Times, Times], *, beside: str = ""
+) -> Row:
+    """Our times and the yardstick's as a row: the ratio of the medians, and that of the 99th percentiles."""
+    ours, theirs = times
+    measured = f"{told(ours.median / theirs.median, limit)}, p99 {ours.p99 / theirs.p99:.3g}x"
+    measured += f", {_time(ours.median)} over {_time(theirs.median)}" + (f"; {beside}" if beside else "")
+    return Row(number, work, yardstick, f"{limit:g}x", measured)
+
+
+def _time(value: float) -> str:
+    return f"{value * 1e6:.3g} us" if value < _MILLISECOND else f"{value * 1e3:.3g} ms"
+
+
+def fsync_time(rounds: int = 200) -> float:
+    """The median time of an fsync of 8 KB, as a commit needs at least one."""
+    with tempfile.TemporaryFile() as file:
+        file.write(bytes(8192))
+        times = race({"": lambda: _flush(file.fileno())}, rounds=rounds)
+    return times[""].median
+
+
+def _flush(file: int) -> None:
+    os.pwrite(file, os.urandom(8192), 0)
+    os.fsync(file)
+
+
+def wake_up_time(rounds: int = 500) -> float:
+    """The median time until a waiting thread has answered another: a call and a return between two threads."""
+    asked: SimpleQueue[bool] = SimpleQueue()
+    answered: SimpleQueue[None] = SimpleQueue()
+
+    def answer() -> None:
+        while asked.get():
+            answered.put(None)
+
+    def ask() -> None:
+        asked.put(True)
+        answered.get()
+
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+    times = race({"": ask}, rounds=rounds)
+    asked.put(False)
+    thread.join()
+    return times[""].median
+
+
+def run(file: str, *benches: Bench) -> None:
+    """Run what a script measures, print its table, and with ``--page`` put it into docs/performance.md."""
+    name = f"bench/{Path(file).name}"
+    parser = argparse.ArgumentParser(description=(sys.modules["__main__"].__doc__ or "").partition("\n")[0])
+    parser.add_argument("--page", action="store_true", help=f"write the table into {PAGE.name}")
+    parser.add_argument("--quick", action="store_true", help="few rounds, to see that all of it runs")
+    parser.add_argument("--only", metavar="TEXT", default="", help="only what has this in its function's name")
+    options = parser.parse_args()
+    if options.page and (options.quick or options.only):
+        parser.error("the page gets whole runs only")
+    scale = Scale.of(is_quick=options.quick)
+    rows = []
+    for bench in benches:
+        if options.only in bench.__name__:
+            for row in bench(scale):
+                rows.append(row)
+                print(" | ".join(row.cells), flush=True)
+    text = "\n".join([_caption(name, scale), "", *table(rows)]) + "\n"
+    print(text)
+    if options.page:
+        write(name, text)
+
+
+def table(rows: Sequence[Row]) -> list[str]:
+    """The rows as lines of Markdown."""
+    lines = [_HEAD, tuple("---" for _ in _HEAD), *(row.cells for row in rows)]
+    return ["| " + " | ".join(cells) + " |" for cells in lines]
+
+
+def write(name: str, text: str) -> None:
+    """Put a script's section into the page, in the place of the old one."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
+    before, rest = PAGE.read_text(encoding="utf-8").split(begin)
+    PAGE.write_text(before + begin + text + end + rest.partition(end)[2], encoding="utf-8")
+
+
+def _caption(name: str, scale: Scale) -> str:
+    where = f"Python {platform.python_version()}, {os.cpu_count()} cores"
+    floors = f"an fsync took {_time(fsync_time())}, a call and a return between two threads {_time(wake_up_time())}"
+    return (
+        f"`python {name} --page`, {datetime.now(UTC):%Y-%m-%d}, {where}, medians of {scale.rounds} rounds. "
+        f"At that moment {floors}."
+    )

@@ -1,0 +1,149 @@
+"""Many strategies in one process: commits per second, and how late iterations begin."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, suppress
+
+import psycopg
+from frame import Row, Scale, Times, at_least, run, told
+from places import database, opened
+from states import five, text_of
+
+from stratvars import Backup, Strategy, Trader
+
+_UPSERT = b"INSERT INTO bare VALUES (%s, %s) ON CONFLICT (strategy_id) DO UPDATE SET variables = excluded.variables"
+
+
+def commits(scale: Scale) -> Iterator[Row]:
+    for strategies in (64, 1000):
+        yield from _commits(strategies, scale)
+
+
+def _commits(strategies: int, scale: Scale) -> Iterator[Row]:
+    turns = 1 if scale.is_quick else 3
+    with database() as url, ExitStack() as stack:
+        admin = stack.enter_context(closing(psycopg.connect(url, autocommit=True)))
+        admin.execute("CREATE TABLE bare (strategy_id text PRIMARY KEY, variables text)")
+        lines = [stack.enter_context(closing(psycopg.connect(url, autocommit=True))) for _ in range(64)]
+        backups = [stack.enter_context(_closing(opened(url, f"bot-{number}"))) for number in range(strategies)]
+        rates: dict[str, list[float]] = {"one": [], "many": [], "ours": []}
+        for _ in range(turns):
+            rates["one"].append(_rate([_upserts(lines[0], strategies)], scale.seconds))
+            rates["many"].append(_rate([_upserts(line, strategies) for line in lines], scale.seconds))
+            rates["ours"].append(_rate([_saves(backup) for backup in backups], scale.seconds))
+        [used] = admin.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'stratvars'"
+        ).fetchone() or (0,)
+    one, many, ours = (statistics.median(rates[name]) for name in ("one", "many", "ours"))
+    work = f"{strategies:,} strategies in one process, each as fast as it can"
+    beside = f"{ours:.0f} commits/s"
+    yield Row(
+        "7",
+        work,
+        "bare upserts over one connection",
+        ">= 3.5x",
+        f"{at_least(ours / one, 3.5)}; {beside} over {one:.0f}",
+    )
+    yield Row("7", work, "bare upserts over 64", ">= 1.3x", f"{at_least(ours / many, 1.3)}; {beside} over {many:.0f}")
+    yield Row("7", f"{work}: connections", "", "2", told(used, 2, ""))
+
+
+def _closing(backup: Backup) -> closing[Backup]:
+    return closing(backup)
+
+
+def _upserts(connection: psycopg.Connection, names: int) -> Callable[[int], object]:
+    return lambda number: connection.execute(_UPSERT, (f"bot-{number % names}", text_of(five(number))), prepare=True)
+
+
+def _saves(backup: Backup) -> Callable[[int], object]:
+    def save(number: int) -> None:
+        backup.vars.update(five(number))
+        backup.save(timeout=30)
+
+    return save
+
+
+def _rate(works: Sequence[Callable[[int], object]], duration: float) -> float:
+    """How often per second all of them together are done, each in a thread of its own."""
+    counts = [0] * len(works)
+    begin, end = threading.Barrier(len(works) + 1), threading.Event()
+
+    def repeat(index: int) -> None:
+        begin.wait()
+        while not end.is_set():
+            works[index](counts[index] * len(works) + index)
+            counts[index] += 1
+
+    threads = [threading.Thread(target=repeat, args=(index,)) for index in range(len(works))]
+    for thread in threads:
+        thread.start()
+    begin.wait()
+    started = time.perf_counter()
+    time.sleep(duration)
+    done, took = sum(counts), time.perf_counter() - started
+    end.set()
+    for thread in threads:
+        thread.join()
+    return done / took
+
+
+class Ticking(Strategy):
+    """Notes when its iterations begin."""
+
+    sleeptime = "1S"
+
+    def initialize(self) -> None:  # noqa: D102 - see the base class
+        self.begun: list[float] = []
+        self.vars.update(five(0))
+
+    def on_trading_iteration(self) -> None:  # noqa: D102 - see the base class
+        self.begun.append(time.monotonic())
+        self.vars.update(five(len(self.begun)))
+
+
+def lateness(scale: Scale) -> Iterator[Row]:
+    """Lateness is counted from each strategy's own grid of seconds, which stands where it began earliest."""
+    many, turns = (50, 4) if scale.is_quick else (1000, 60)
+    with database() as url:
+        off, _ = _run_together(many, turns, None)
+        on, missed = _run_together(many, turns, url)
+    limit = max(1.5 * off.p99, 0.1)
+    measured = f"p99 {told(on.p99 * 1e3, limit * 1e3, ' ms')}, median {on.median * 1e3:.3g} ms"
+    measured += f"; off: p99 {off.p99 * 1e3:.3g} ms; {missed} saves missed"
+    work = f"{many:,} strategies, sleeptime 1S, {turns} s: how late an iteration begins"
+    yield Row("8", work, "the same with saving off", "1.5x, or 100 ms", measured)
+
+
+def _run_together(many: int, turns: int, url: str | None) -> tuple[Times, int]:
+    trader = Trader()
+    strategies = [
+        Ticking(name=f"bot-{number}", db_connection_str=url, is_backtesting=url is None) for number in range(many)
+    ]
+    for strategy in strategies:
+        trader.add_strategy(strategy)
+    trader.run_all(max_iterations=turns)
+    missed = 0
+    if url is not None:
+        with closing(psycopg.connect(url)) as connection:
+            query = "SELECT strategy_id, variables::json->>'trade_count' FROM vars_backup"
+            saved: dict[str, str] = dict(connection.execute(query).fetchall())
+            query = "SELECT count(*) FROM vars_backup_history WHERE reason = 'iteration'"
+            [kept] = connection.execute(query).fetchone() or (0,)
+        missed = many * turns - kept
+        with suppress(KeyError):
+            missed += sum(int(saved[one.name]) != len(one.begun) for one in strategies)
+    return Times(tuple(late for one in strategies for late in _late(one.begun))), missed
+
+
+def _late(begun: Sequence[float]) -> list[float]:
+    first = min(moment - index for index, moment in enumerate(begun))
+    return [moment - index - first for index, moment in enumerate(begun)]
+
+
+if __name__ == "__main__":
+    run(__file__, commits, lateness)

@@ -1,0 +1,108 @@
+"""Where the benchmarks write: a folder, a PostgreSQL server of their own, and bare yardsticks that do nothing else.
+
+A yardstick gets its text ready-made. It is as durable as a save: WAL and FULL on SQLite, the defaults on PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, redirect_stderr
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from stratvars import Backup
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))  # the servers and the network are those of the tests
+
+from postgres.binaries import found_servers
+from postgres.places import LOOPBACK
+from postgres.proxy import Proxy
+from postgres.servers import Server
+
+SQLITE_WARM_UP = 1500
+"""Saves before the first measured one: the write-ahead log must have wrapped, for until then the file grows."""
+_UPSERT = (
+    "INSERT INTO bare (strategy_id, variables) VALUES ({0}, {0}) "
+    "ON CONFLICT (strategy_id) DO UPDATE SET variables = excluded.variables"
+)
+_CREATE = "CREATE TABLE bare (strategy_id TEXT PRIMARY KEY, variables TEXT)"
+
+
+@dataclass(frozen=True)
+class Bare:
+    """A bare upsert of one text, and the bare select of it."""
+
+    write: Callable[[str], None]
+    read: Callable[[], str]
+
+
+@contextmanager
+def sqlite_folder() -> Iterator[Path]:
+    """A folder that is removed at the end; TMPDIR says where."""
+    with tempfile.TemporaryDirectory(prefix="stratvars-bench-") as name:
+        yield Path(name)
+
+
+@contextmanager
+def bare_sqlite(folder: Path) -> Iterator[Bare]:
+    """The yardstick beside a SQLite file."""
+    upsert = _UPSERT.format("?")
+    with closing(sqlite3.connect(folder / "bare.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(_CREATE)
+        yield Bare(
+            lambda text: connection.execute(upsert, ("bot", text)).close(),
+            lambda: str(connection.execute("SELECT variables FROM bare WHERE strategy_id = ?", ("bot",)).fetchone()[0]),
+        )
+
+
+@contextmanager
+def server() -> Iterator[Server]:
+    """The newest PostgreSQL of this machine, with its defaults."""
+    with Server(found_servers()[0]) as made:
+        yield made
+
+
+@contextmanager
+def database() -> Iterator[str]:
+    """The URL of an empty database on such a server."""
+    with server() as made:
+        yield made.create_database()
+
+
+@contextmanager
+def network(made: Server) -> Iterator[tuple[Proxy, str]]:
+    """A network that can fail, and the URL of an empty database behind it."""
+    with Proxy(LOOPBACK, made.port) as proxy:
+        yield proxy, proxy.url(made.create_database())
+
+
+@contextmanager
+def bare_postgres(url: str) -> Iterator[Bare]:
+    """The yardstick on a PostgreSQL: prepared statements in autocommit mode, and the column's default storage."""
+    upsert = _UPSERT.format("%s").encode()
+    select = b"SELECT variables FROM bare WHERE strategy_id = %s"
+    with closing(psycopg.connect(url, autocommit=True)) as connection:
+        connection.execute(_CREATE.encode())
+        yield Bare(
+            lambda text: connection.execute(upsert, ("bot", text), prepare=True).close(),
+            lambda: str((connection.execute(select, ("bot",), prepare=True).fetchone() or ("",))[0]),
+        )
+
+
+def opened(url: str, name: str = "bot") -> Backup:
+    """A backup that is open, without its line on stderr; for ``closing``."""
+    with redirect_stderr(io.StringIO()):
+        return Backup(name, url).open()
+
+
+def sqlite_url(folder: Path) -> str:
+    """Where ours is kept in that folder."""
+    return f"sqlite:///{folder}/ours.db"

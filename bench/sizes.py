@@ -1,0 +1,46 @@
+"""What large states cost when one small variable of them changes, beside a bare upsert of the whole text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+from frame import Row, Scale, compared, race, run
+from places import bare_postgres, database, opened
+from states import floats, incompressible, nested, text_of, thousand
+
+_KINDS = (("nested dicts", nested, 0.4), ("floats", floats, 0.25), ("incompressible texts", incompressible, 1.2))
+
+
+def thousand_variables(scale: Scale) -> Iterator[Row]:
+    yield _row("4", "1,000 variables, 22 KB, one changes", 1.1, thousand(), changing="v500", scale=scale)
+
+
+def megabytes(scale: Scale) -> Iterator[Row]:
+    for name, make, limit in _KINDS:
+        values = {"count": 0, "big": make()}
+        yield _row("5", f"1 MB of {name}, one small variable changes", limit, values, changing="count", scale=scale)
+
+
+def _row(number: str, work: str, limit: float, values: dict[str, Any], *, changing: str, scale: Scale) -> Row:
+    with database() as url, bare_postgres(url) as bare, closing(opened(url)) as backup:
+        backup.vars.update(values)
+        text = ""
+
+        def prepare(step: int) -> None:
+            nonlocal text
+            values[changing] = backup.vars[changing] = step
+            text = text_of(values)
+
+        times = race(
+            {"bare": lambda: bare.write(text), "ours": backup.save},
+            rounds=scale.rounds,
+            warm_up=min(scale.warm_up, 20),
+            prepare=prepare,
+        )
+    return compared(number, work, "bare upsert, default storage", limit, (times["ours"], times["bare"]))
+
+
+if __name__ == "__main__":
+    run(__file__, thousand_variables, megabytes)
