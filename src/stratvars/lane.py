@@ -21,6 +21,7 @@ ANOTHER_HAND = "another hand"
 """Who changed a row without this library."""
 _DELTAS_PER_SNAPSHOT = 500
 _BYTES_PER_SNAPSHOT = 4096
+_as_json = json.JSONEncoder(ensure_ascii=False).encode  # kept, for json.dumps would make one at each save
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,8 +270,8 @@ class Lane:
             complete=_is_complete(offer),
             variables=variables,
             changed=variables if snapshot else join_texts(changed),
-            removed="[]" if snapshot else json.dumps(removed, ensure_ascii=False),
-            held_back=json.dumps(dict(offer.state.held_back), ensure_ascii=False),
+            removed="[]" if snapshot else _as_json(removed),
+            held_back=_as_json(dict(offer.state.held_back)),
             snapshot=snapshot,
             format=self._format,
             resolves=offer.resolves,
