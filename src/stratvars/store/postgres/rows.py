@@ -27,7 +27,7 @@ def entry(row: tuple[Any, ...]) -> Entry:
 
 
 def save(revision: Revision, patience: float) -> dict[str, object]:
-    """The parameters of ``save``; ``patience`` in seconds."""
+    """The parameters of ``save`` and ``save_known``; ``patience`` in seconds."""
     claim = revision.claim
     return {
         "patience": milliseconds(patience),

@@ -482,3 +482,41 @@ WHERE strategy_id = %(strategy)s AND epoch = %(epoch)s::bigint AND revision = %(
 DELETE FROM {T_history} h
 USING unnest(%(epochs)s::bigint[], %(numbers)s::bigint[]) AS gone (epoch, revision)
 WHERE h.strategy_id = %(strategy)s AND h.epoch = gone.epoch AND h.revision = gone.revision
+
+-- :save_known  a save as most are: the row of the current state is there, and no edit waits. The same as "save" without
+-- what that needs for the others, which the server would prepare and end at every save; see saving.py
+WITH settings AS MATERIALIZED (
+    SELECT set_config('lock_timeout', %(patience)s, true) AS patience,
+        CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END
+), found AS MATERIALIZED (
+    SELECT w.epoch, w.revision, w.start_id, w.owner, w.digest, w.row_xmin, w.open_edits
+    FROM settings CROSS JOIN {T_writers} w
+    WHERE w.strategy_id = %(strategy)s AND settings.patience IS NOT NULL
+    FOR UPDATE OF w
+), replaced AS (
+    UPDATE {T} t SET last_updated = clock_timestamp(), variables = %(variables)s::text
+    FROM found
+    WHERE t.strategy_id = %(strategy)s
+        AND found.epoch = %(epoch)s::bigint AND found.start_id = %(start_id)s::text
+        AND found.revision = %(follows)s::bigint AND found.revision < %(number)s::bigint
+        AND (t.xmin = found.row_xmin
+            OR encode(sha256(convert_to(t.variables, 'UTF8')), 'hex') IN (found.digest, %(digest)s::text, %(over)s::text))
+    RETURNING t.last_updated AS saved_at
+), written AS (
+    UPDATE {T_writers}
+    SET revision = %(number)s::bigint, digest = %(digest)s::text, reason = %(reason)s::text,
+        complete = %(complete)s::boolean, held_back = %(held_back)s::text, format = %(format)s::integer,
+        written_by = %(epoch)s::bigint, row_xmin = pg_current_xact_id()::xid,
+        lease_until = saved_at + make_interval(secs => %(lease)s::float8)
+    FROM replaced
+    WHERE strategy_id = %(strategy)s
+), kept AS (
+    INSERT INTO {T_history}
+        (strategy_id, epoch, revision, saved_at, reason, complete, snapshot, changed, removed, held_back, start_id,
+        format)
+    SELECT %(strategy)s::text, %(epoch)s::bigint, %(number)s::bigint, saved_at, %(reason)s::text,
+        %(complete)s::boolean, %(snapshot)s::boolean, %(changed)s::text, %(removed)s::text, %(held_back)s::text,
+        %(start_id)s::text, %(format)s::integer
+    FROM replaced
+)
+SELECT found.open_edits FROM found CROSS JOIN replaced
