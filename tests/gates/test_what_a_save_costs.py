@@ -1,0 +1,188 @@
+"""What a save costs in things that no machine changes: statements, round trips, bytes, transactions, calls, modules.
+
+A figure here may be lowered freely. To raise one is a decision: it says what each bot pays for it at each save.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import psycopg
+import pytest
+
+from postgres.proxy import Counts, Proxy
+from stratvars import Backup
+from stratvars.codec import writing
+from stratvars.revision import Reason
+from stratvars.store.postgres.store import PostgresStore
+from stratvars.store.sqlite.store import SqliteStore
+
+MANY = 50
+WARM = 10
+"""Saves until the driver has prepared the statement, and the server has written whole pages."""
+
+
+def five(number: int) -> dict[str, Any]:
+    """Five small variables, all others for each number, and all texts of the same length."""
+    number += 1000
+    return {"count": number, "price": number + 0.25, "side": f"long-{number}", "stop": number - 0.5, "id": f"{number}"}
+
+
+def keep(backup: Backup) -> None:
+    backup.keep(Reason.ITERATION, complete=True)
+
+
+def save_many(backup: Backup, begin: int, many: int) -> None:
+    for number in range(begin, begin + many):
+        backup.vars.update(five(number))
+        keep(backup)
+
+
+def statements_of(backup: Backup, work: Callable[[], object]) -> list[str]:
+    """What SQLite was asked for meanwhile, by the first word."""
+    store = backup._use()._writer.store
+    assert isinstance(store, SqliteStore)
+    connection = store._connection
+    assert connection is not None
+    seen: list[str] = []
+    connection.set_trace_callback(seen.append)
+    work()
+    connection.set_trace_callback(None)
+    return [statement.split()[0] for statement in seen]
+
+
+def test_a_save_on_sqlite_is_seven_statements_and_an_unchanged_iteration_none(tmp_path: Path) -> None:
+    with Backup("bot", f"sqlite:///{tmp_path}/v.db") as backup:
+        save_many(backup, 0, WARM)
+        backup.vars.update(five(WARM))
+        asked = statements_of(backup, lambda: keep(backup))
+        assert asked == ["BEGIN", "SELECT", "PRAGMA", "UPDATE", "UPDATE", "INSERT", "COMMIT"]
+        assert statements_of(backup, lambda: keep(backup)) == []
+
+
+@pytest.mark.parametrize(("reason", "pages"), [(Reason.ITERATION, 4.2), (Reason.MANUAL, 5.2)])
+def test_a_save_on_sqlite_writes_so_many_pages(tmp_path: Path, reason: Reason, pages: float) -> None:
+    """The state, the writers' row, the history and its key; what is no iteration stands in the index of marks too."""
+    log = tmp_path / "v.db-wal"
+    with Backup("bot", f"sqlite:///{tmp_path}/v.db") as backup:
+        save_many(backup, 0, WARM)
+        before = log.stat().st_size
+        for number in range(WARM, WARM + MANY):
+            backup.vars.update(five(number))
+            backup.keep(reason, complete=True)
+        written = (log.stat().st_size - before) / (4096 + 24) / MANY
+    assert 3 < written <= pages
+
+
+@contextmanager
+def through(proxy: Proxy, url: str) -> Iterator[Backup]:
+    with Backup("bot", proxy.url(url)) as backup:
+        save_many(backup, 0, WARM)
+        yield backup
+
+
+def spent(proxy: Proxy, work: Callable[[], object]) -> Counts:
+    before = proxy.counts
+    work()
+    return proxy.counts - before
+
+
+def test_a_save_on_postgresql_is_one_round_trip_of_few_bytes(pg_url: str, proxy: Proxy) -> None:
+    with through(proxy, pg_url) as backup:
+        counts = spent(proxy, lambda: save_many(backup, WARM, MANY))
+        assert counts.connections == 0
+        assert counts.round_trips == MANY
+        assert 300 < counts.bytes_to_server / MANY <= 430
+        assert counts.bytes_to_client / MANY <= 75
+        assert spent(proxy, lambda: keep(backup)) == Counts()
+
+
+def test_a_save_on_postgresql_is_one_transaction_and_little_of_the_servers_log(
+    pg_url: str, admin: psycopg.Connection
+) -> None:
+    with Backup("bot", pg_url) as backup:
+        admin.execute("CHECKPOINT")
+        save_many(backup, 0, WARM)
+        before = transactions(admin)
+        save_many(backup, WARM, MANY)
+        assert transactions(admin) - before == MANY
+        # The server's own work is logged beside it now and then.
+        assert 300 < min(logged(admin, lambda n=n: save_many(backup, n * MANY, MANY)) for n in (3, 4, 5)) <= 1000  # type: ignore[misc]
+
+
+def transactions(admin: psycopg.Connection) -> int:
+    [number] = admin.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint").fetchone() or (0,)
+    return int(number)
+
+
+def logged(admin: psycopg.Connection, work: Callable[[], object]) -> float:
+    query = "SELECT pg_current_wal_insert_lsn() - '0/0'"
+    [before] = admin.execute(query).fetchone() or (0,)
+    work()
+    [after] = admin.execute(query).fetchone() or (0,)
+    return float(after - before) / MANY
+
+
+def test_many_strategies_of_a_process_share_one_connection(pg_url: str, proxy: Proxy) -> None:
+    with ExitStack() as stack:
+        backups = [
+            stack.enter_context(closing(Backup(f"bot-{number}", proxy.url(pg_url)).open())) for number in range(9)
+        ]
+        for backup in backups:
+            save_many(backup, 0, 2)
+        assert proxy.counts.connections == 1
+        store = backups[0]._use()._writer.store
+        assert isinstance(store, PostgresStore)
+
+
+def encoded(work: Callable[[], object]) -> int:
+    """How many values were made text meanwhile, in this thread."""
+    calls = 0
+
+    def look(frame: FrameType, event: str, _: object) -> None:
+        nonlocal calls
+        calls += event == "call" and frame.f_code is writing.encode.__code__
+
+    sys.setprofile(look)
+    work()
+    sys.setprofile(None)
+    return calls
+
+
+def test_what_has_not_changed_is_not_made_text_again() -> None:
+    with Backup("bot", "memory://") as backup:
+        for number in range(25):
+            values = {"number": number, "text": str(number), "prices": [1.5, 2.5], "position": {"qty": number}}
+            backup.vars.update({f"{name}_{number}": value for name, value in values.items()})
+        assert encoded(lambda: keep(backup)) == 100
+        assert encoded(lambda: keep(backup)) == 50, "what can change in place is known from its second look on"
+        assert encoded(lambda: keep(backup)) == 0
+        backup.vars.position_7["qty"] = 99
+        assert encoded(lambda: keep(backup)) == 1
+        backup.vars.number_3 = 99
+        assert encoded(lambda: keep(backup)) == 1
+
+
+@pytest.mark.parametrize(
+    ("program", "packages", "many"),
+    [
+        ("import stratvars", {"stratvars"}, 1),
+        ("from stratvars.cli import main; sys.argv = ['stratvars', '--help']; main()", {"stratvars", "click"}, 18),
+    ],
+    ids=["import", "help"],
+)
+def test_so_many_modules_are_loaded(program: str, packages: set[str], many: int) -> None:
+    code = "import sys\ntry:\n  exec(sys.argv.pop())\nexcept SystemExit: pass\nprint('loaded', *sys.modules)"
+    done = subprocess.run([sys.executable, "-I", "-c", code, f"{program}"], capture_output=True, text=True, check=True)
+    loaded = done.stdout.rpartition("loaded ")[2].split()
+    ours = [name for name in loaded if name.partition(".")[0] == "stratvars"]
+    others = {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names - {"__main__"}
+    assert packages <= others
+    assert {name for name in others if not name.startswith("_")} == packages
+    assert len(ours) <= many, ours
