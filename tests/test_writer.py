@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -202,3 +203,24 @@ def test_an_error_raised_by_a_signal_handler_in_a_save_never_leaves_a_lock_taken
         stored = archive.current("bot")
     assert stored is not None
     assert stored.variables == '{"number":"last"}'
+
+
+class Slow(MemoryStore):
+    """A store that takes its time to give a strategy up."""
+
+    def release(self, claim: Claim) -> None:
+        time.sleep(0.05)
+        super().release(claim)
+
+
+def test_where_many_end_together_a_last_save_does_not_wait_until_all_others_are_given_up() -> None:
+    store = Slow()
+    with closing(Writer(store)) as writer:
+        last, *others = lanes_on(writer, store, *(f"bot-{number:02}" for number in range(41)))
+        for lane in others:
+            writer.retire(lane, 0.0)
+        ticket = leave(writer, last, "1")
+        assert writer.wait(last, ticket, 1.0), "all others together take two seconds"
+        assert eventually(lambda: not writer._retired)
+    taken = [store.acquire("vars_backup", lane.claim.strategy, "you", "another") for lane in others]
+    assert all(isinstance(claim, Claim) for claim in taken)

@@ -23,6 +23,9 @@ from stratvars.retention import ALL, Retention
 from stratvars.sender import LITTLE_PATIENCE, Sender
 from stratvars.store.base import PATIENCE, Store
 
+_AT_ONCE = 8
+"""Strategies that are given up between two looks for saves: each takes the database a moment of its own."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Watch:
@@ -186,7 +189,8 @@ class Writer:
             work = [(lane, revision) for lane in due if (revision := lane.next())]
             sent = {lane for lane, _ in work}
             idle = [lane for lane in ready if lane not in sent and lane.lease.due_in == 0]
-            retired, self._retired = self._retired, []
+            # Of a thousand that end together the last saves must not wait until all others are given up.
+            retired, self._retired = self._retired[:_AT_ONCE], self._retired[_AT_ONCE:]
             is_alone = len(self._lanes) == 1
         self._wake(due)  # a lane with nothing new is done without being sent
         # Nobody else is held up by the wait for a row that somebody has locked.
@@ -200,6 +204,8 @@ class Writer:
 
     def _next_look(self) -> float | None:
         with self._guard:
+            if self._retired:
+                return 0.0
             now = time.monotonic()
             living = [lane for lane in self._lanes if lane.holder is None]
             delays = [max(lane.retry_at - now, 0.0 if lane.has_work else lane.lease.due_in) for lane in living]
