@@ -12,7 +12,7 @@ ifneq ($(shell cat $(READY) 2>/dev/null),$(shell pwd))
   $(shell rm -f $(READY))
 endif
 
-.PHONY: demo test check torture bench format clean
+.PHONY: demo test check torture bench bench-peers format clean
 
 demo: $(READY)
 	@$(PY) -m stratvars demo
@@ -30,7 +30,11 @@ torture: $(READY)
 	@STRATVARS_EXAMPLES=20000 $(PY) -m pytest -m torture --timeout 3600
 
 bench: $(READY)
-	@for name in saves sizes loads many network footprint codec history; do $(PY) bench/$$name.py $(BENCH) || exit; done
+	@for name in saves sizes loads many network server footprint codec history; do $(PY) bench/$$name.py $(BENCH) || exit; done
+
+# The only target that downloads more than the project's own environment, into a folder of its own.
+bench-peers: $(READY)
+	@$(PY) bench/peers/run.py $(BENCH)
 
 format: $(READY)
 	@$(PY) -m ruff check --fix-only -q .

@@ -174,7 +174,7 @@ def wake_up_time(rounds: int = 500) -> float:
 
 def run(file: str, *benches: Bench) -> None:
     """Run what a script measures, print its table, and with ``--page`` put it into docs/performance.md."""
-    name = f"bench/{Path(file).name}"
+    name = Path(file).resolve().relative_to(PAGE.parents[1]).as_posix()
     parser = argparse.ArgumentParser(description=(sys.modules["__main__"].__doc__ or "").partition("\n")[0])
     parser.add_argument("--page", action="store_true", help=f"write the table into {PAGE.name}")
     parser.add_argument("--quick", action="store_true", help="few rounds, to see that all of it runs")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, redirect_stderr, suppress
 
 import psycopg
 from frame import Row, Scale, Times, at_least, run, told
@@ -14,6 +15,7 @@ from places import database, opened
 from states import five, text_of
 
 from stratvars import Backup, Strategy, Trader
+from stratvars.errors import NotSavedError
 
 _UPSERT = b"INSERT INTO bare VALUES (%s, %s) ON CONFLICT (strategy_id) DO UPDATE SET variables = excluded.variables"
 
@@ -126,7 +128,9 @@ def _run_together(many: int, turns: int, url: str | None) -> tuple[Times, int]:
     ]
     for strategy in strategies:
         trader.add_strategy(strategy)
-    trader.run_all(max_iterations=turns)
+    # Their lines at the start and in the log would be thousands.
+    with redirect_stderr(io.StringIO()), suppress(NotSavedError):  # what is missing is counted below
+        trader.run_all(max_iterations=turns)
     missed = 0
     if url is not None:
         with closing(psycopg.connect(url)) as connection:

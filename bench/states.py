@@ -53,6 +53,8 @@ def nested() -> Any:
         lambda number: {
             "symbol": f"SYM{number}",
             "qty": random.randrange(500),
+            "price": random.uniform(1, 500),
+            "order": f"{random.getrandbits(64):016x}",
             "legs": [{"strike": float(random.randrange(90, 110)), "right": "put", "filled": True} for _ in range(2)],
         }
     )
