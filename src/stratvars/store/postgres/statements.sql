@@ -12,22 +12,23 @@ CREATE TABLE IF NOT EXISTS {T} (
 -- :store_table  compressing would cost more time than all the rest of a save
 ALTER TABLE {T} ALTER COLUMN variables SET STORAGE EXTERNAL
 
--- :create_writers  one small row per strategy: who may write, and what was written last; its new version fits its page
+-- :create_writers  one small row per strategy: who may write, and what was written last; its new version fits its page,
+-- and what most saves leave as it is stands first and last: the log has a row from its first change to its last one
 CREATE TABLE IF NOT EXISTS {T_writers} (
     strategy_id text NOT NULL PRIMARY KEY,
     epoch bigint NOT NULL,
-    revision bigint NOT NULL,
     start_id text NOT NULL,
     owner text NOT NULL,
-    lease_until timestamptz NOT NULL,
     lease double precision NOT NULL,
+    revision bigint NOT NULL,
+    lease_until timestamptz NOT NULL,
     digest text NOT NULL,
+    row_xmin xid NOT NULL,
     reason text NOT NULL,
     complete boolean NOT NULL,
     held_back text NOT NULL,
     format integer NOT NULL,
     written_by bigint NOT NULL,
-    row_xmin xid NOT NULL,
     open_edits integer NOT NULL
 ) WITH (fillfactor = 50)
 
@@ -500,7 +501,8 @@ WITH settings AS MATERIALIZED (
         AND found.epoch = %(epoch)s::bigint AND found.start_id = %(start_id)s::text
         AND found.revision = %(follows)s::bigint AND found.revision < %(number)s::bigint
         AND (t.xmin = found.row_xmin
-            OR encode(sha256(convert_to(t.variables, 'UTF8')), 'hex') IN (found.digest, %(digest)s::text, %(over)s::text))
+            OR encode(sha256(convert_to(t.variables, 'UTF8')), 'hex')
+                IN (found.digest, %(digest)s::text, %(over)s::text))
     RETURNING t.last_updated AS saved_at
 ), written AS (
     UPDATE {T_writers}
