@@ -11,9 +11,10 @@ from pathlib import Path
 
 import psycopg
 from frame import Row, Scale, run
-from places import Server, bare_postgres, server
+from places import bare_postgres, server
 from states import five, text_of
 
+from postgres.servers import Server
 from stratvars import settings
 from stratvars.revision import Claim, Reason, Revision
 from stratvars.store.opening import open_store
@@ -28,7 +29,7 @@ def saves(scale: Scale) -> Iterator[Row]:
         with bare_postgres(url) as bare, closing(psycopg.connect(url, autocommit=True)) as admin:
             many = scale.rounds * 5
             admin.execute("CHECKPOINT")
-            spent = _spent(made, admin, lambda: [bare.write(text_of(five(number))) for number in range(many)])
+            spent = _spent(made, admin, lambda number: bare.write(text_of(five(number))), range(many))
             yield _row("a bare upsert", spent, many, "")
             for size in _GROUPS:
                 yield _group(made, admin, url, size, max(many // size, 4))
@@ -48,7 +49,8 @@ def _group(made: Server, admin: psycopg.Connection, url: str, size: int, rounds:
         admin.execute("CHECKPOINT")
         store.save(_batch(claims, 3))  # after a checkpoint whole pages are logged once
         before = _history(admin)
-        spent = _spent(made, admin, lambda: [store.save(_batch(claims, follows)) for follows in range(4, rounds + 4)])
+        rest = range(4, rounds + 4)
+        spent = _spent(made, admin, lambda follows: store.save(_batch(claims, follows)), rest)
         grown = (_history(admin) - before) / (size * rounds)
     work = "a save alone" if size == 1 else f"one of {size} saves in a group"
     return _row(work, spent, size * rounds, f", {grown:.0f} bytes of history")
@@ -79,10 +81,13 @@ def _row(work: str, spent: tuple[float, float], many: int, beside: str) -> Row:
     return Row("", work, "", "", f"{seconds / many * 1e6:.0f} us of a processor, {log / many:.0f} bytes of log{beside}")
 
 
-def _spent(made: Server, admin: psycopg.Connection, work: Callable[[], object]) -> tuple[float, float]:
-    """Seconds of processors and bytes of log that the server needed for the work."""
+def _spent(
+    made: Server, admin: psycopg.Connection, work: Callable[[int], object], numbers: range
+) -> tuple[float, float]:
+    """Seconds of processors and bytes of log that the server needed for the work of all these numbers."""
     before = _busy(made), _position(admin)
-    work()
+    for number in numbers:
+        work(number)
     return _busy(made) - before[0], _position(admin) - before[1]
 
 

@@ -111,7 +111,7 @@ class SqliteDict:
         return dict(self._dict)
 
     def _open(self) -> Any:
-        from sqlitedict import SqliteDict as Real  # type: ignore[import-untyped, unused-ignore]
+        from sqlitedict import SqliteDict as Real  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
         return Real(self._path)
 
