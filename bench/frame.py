@@ -39,9 +39,9 @@ class Scale:
     is_quick: bool
 
     @classmethod
-    def of(cls, *, is_quick: bool) -> Scale:
+    def of(cls, rounds: int, *, is_quick: bool) -> Scale:
         """Quick to try a benchmark in seconds, whole for figures that are told."""
-        return cls(QUICK_ROUNDS, 5, 1.0, True) if is_quick else cls(ROUNDS, 50, 5.0, False)
+        return cls(min(rounds, QUICK_ROUNDS), 5, 1.0, True) if is_quick else cls(rounds, 50, 5.0, False)
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def wake_up_time(rounds: int = 500) -> float:
     return times[""].median
 
 
-def run(file: str, *benches: Bench) -> None:
+def run(file: str, *benches: Bench, rounds: int = ROUNDS) -> None:
     """Run what a script measures, print its table, and with ``--page`` put it into docs/performance.md."""
     name = Path(file).resolve().relative_to(PAGE.parents[1]).as_posix()
     parser = argparse.ArgumentParser(description=(sys.modules["__main__"].__doc__ or "").partition("\n")[0])
@@ -182,7 +182,7 @@ def run(file: str, *benches: Bench) -> None:
     options = parser.parse_args()
     if options.page and (options.quick or options.only):
         parser.error("the page gets whole runs only")
-    scale = Scale.of(is_quick=options.quick)
+    scale = Scale.of(rounds, is_quick=options.quick)
     rows = []
     for bench in benches:
         if options.only in bench.__name__:

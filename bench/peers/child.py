@@ -46,6 +46,7 @@ def main() -> None:
                 contender.save(state)
                 answer(str(time.perf_counter() - started))
             case ["restore"]:
+                contender.close()
                 started = time.perf_counter()
                 found = contender.restore()
                 took = time.perf_counter() - started

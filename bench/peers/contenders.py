@@ -1,7 +1,8 @@
 # ruff: noqa: D102 - save and restore are described once, in Contender
 """The peers, each used through its own calls; what each needs is imported when it is made, in its own environment.
 
-``save`` makes the whole state durable as far as the peer promises it; ``restore`` is a new start: open and read.
+``save`` makes the whole state durable as far as the peer promises it; ``restore`` is a new start, after a
+``close`` that is not measured: open and read.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ class Contender(Protocol):
     def save(self, state: State) -> None:
         """Make it durable."""
 
+    def close(self) -> None:
+        """End as a bot ends that is stopped."""
+
     def restore(self) -> State:
         """Open and read it, as a new start does."""
 
@@ -40,8 +44,10 @@ class Ours:
         self._backup.vars.update(changed(self._backup.vars.all(), state))
         self._backup.save(timeout=30)
 
-    def restore(self) -> State:
+    def close(self) -> None:
         self._backup.close()
+
+    def restore(self) -> State:
         self._backup = self._open()
         return dict(self._backup.vars.all())
 
@@ -69,6 +75,9 @@ class JsonFile:
         os.fsync(handle)
         os.close(handle)
 
+    def close(self) -> None:
+        """It has nothing to end."""
+
     def restore(self) -> State:
         return dict(json.loads(self._path.read_text(encoding="utf-8")))
 
@@ -86,8 +95,10 @@ class Shelf:
         self._state = state
         self._shelf.sync()
 
-    def restore(self) -> State:
+    def close(self) -> None:
         self._shelf.close()
+
+    def restore(self) -> State:
         self._shelf = shelve.open(self._path)  # noqa: S301, SIM115 - kept open
         return dict(self._shelf)
 
@@ -105,8 +116,10 @@ class SqliteDict:
         self._state = state
         self._dict.commit()
 
-    def restore(self) -> State:
+    def close(self) -> None:
         self._dict.close()
+
+    def restore(self) -> State:
         self._dict = self._open()
         return dict(self._dict)
 
@@ -138,8 +151,10 @@ class LangGraph:
         metadata = {"source": "loop", "step": self._step, "parents": {}}
         self._last = self._saver.put(self._last, checkpoint, metadata, new)
 
-    def restore(self) -> State:
+    def close(self) -> None:
         self._context.__exit__(None, None, None)
+
+    def restore(self) -> State:
         self._open()
         return dict(self._saver.get_tuple(self._config).checkpoint["channel_values"])
 
@@ -173,6 +188,9 @@ class Dbos:
         with SetWorkflowID(self._last):
             self._keep(state)
 
+    def close(self) -> None:
+        """It has nothing to end."""
+
     def restore(self) -> State:
         return dict(self._dbos.get_event(self._last, "state"))
 
@@ -196,6 +214,9 @@ class Freqtrade:
             KeyValueStore.store_value(name, kept)
         self._state = state
 
+    def close(self) -> None:
+        """It has nothing to end."""
+
     def restore(self) -> State:
         from freqtrade.persistence import KeyValueStore
 
@@ -215,6 +236,9 @@ class VnPy:
 
     def save(self, state: State) -> None:
         self._save("bench.json", state)
+
+    def close(self) -> None:
+        """It has nothing to end."""
 
     def restore(self) -> State:
         return dict(self._load("bench.json"))
@@ -248,6 +272,9 @@ class Lumibot:
         for name, value in changed(self._strategy.vars.all(), state).items():
             self._strategy.vars.set(name, value)
         self._strategy.backup_variables_to_db()
+
+    def close(self) -> None:
+        """It has nothing to end."""
 
     def restore(self) -> State:
         self._strategy.vars = self._made()

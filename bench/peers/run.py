@@ -23,6 +23,8 @@ from places import server, sqlite_folder  # noqa: E402 - as above
 _STATES = {"five": "5 variables", "thousand": "1,000 variables", "megabyte": "1 MB"}
 _INSTALL_TIME = 600.0
 _YARDSTICK = "json"
+_ROUNDS = 40
+"""Of each work, for each of them; of the slowest one takes a second."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,6 @@ def installed(peer: Peer, folder: Path) -> Path | None:
 
 def compare(scale: Scale) -> Iterator[Row]:
     """A row for each peer and state; the yardstick is the atomic JSON file."""
-    rounds = 10 if scale.is_quick else 100
     environments = Path(tempfile.gettempdir()) / "stratvars-peers"
     environments.mkdir(exist_ok=True)
     with server() as made, sqlite_folder() as folder, ExitStack() as stack:
@@ -117,7 +118,7 @@ def compare(scale: Scale) -> Iterator[Row]:
                 contestants.append(_started(peer, python, folder, made.create_database()))
                 stack.callback(contestants[-1].process.kill)
         for state in _STATES:
-            _measure(contestants, state, rounds)
+            _measure(contestants, state, scale.rounds)
     yield from _rows(contestants)
     for peer in absent:
         yield Row("", peer.name, "", peer.promise, "could not be installed")
@@ -145,7 +146,7 @@ def _measure(contestants: list[Contestant], state: str, rounds: int) -> None:
             answer = one.ask("save")
             if answer:
                 one.saves.setdefault(state, []).append(float(answer))
-    for _ in range(max(rounds // 5, 3)):
+    for _ in range(rounds):
         for one in contestants:
             answer = one.ask("restore")
             if answer:
@@ -171,4 +172,4 @@ def _told(one: Contestant, base: Contestant, state: str) -> str:
 
 
 if __name__ == "__main__":
-    run(__file__, compare)
+    run(__file__, compare, rounds=_ROUNDS)
