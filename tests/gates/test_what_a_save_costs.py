@@ -173,7 +173,7 @@ def test_what_has_not_changed_is_not_made_text_again() -> None:
     ("program", "packages", "many"),
     [
         ("import stratvars", {"stratvars"}, 1),
-        ("from stratvars.cli import main; sys.argv = ['stratvars', '--help']; main()", {"stratvars", "click"}, 18),
+        ("from stratvars.cli import main; sys.argv = ['stratvars', '--help']; main()", {"stratvars", "click"}, 24),
     ],
     ids=["import", "help"],
 )

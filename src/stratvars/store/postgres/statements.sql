@@ -484,8 +484,8 @@ DELETE FROM {T_history} h
 USING unnest(%(epochs)s::bigint[], %(numbers)s::bigint[]) AS gone (epoch, revision)
 WHERE h.strategy_id = %(strategy)s AND h.epoch = gone.epoch AND h.revision = gone.revision
 
--- :save_known  a save as most are: the row of the current state is there, and no edit waits. The same as "save" without
--- what that needs for the others, which the server would prepare and end at every save; see saving.py
+-- :save_known  a save as most are: the row of the current state is there. The same as "save" without making that row,
+-- which the server would prepare and end at every save; see saving.py
 WITH settings AS MATERIALIZED (
     SELECT set_config('lock_timeout', %(patience)s, true) AS patience,
         CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END
@@ -520,5 +520,11 @@ WITH settings AS MATERIALIZED (
         %(complete)s::boolean, %(snapshot)s::boolean, %(changed)s::text, %(removed)s::text, %(held_back)s::text,
         %(start_id)s::text, %(format)s::integer
     FROM replaced
+), taken AS (
+    UPDATE {T_edits} e SET taken_by = found.epoch
+    FROM found CROSS JOIN replaced
+    WHERE e.strategy_id = %(strategy)s AND e.fate = '' AND found.open_edits > 0
+    RETURNING e.*
 )
-SELECT found.open_edits FROM found CROSS JOIN replaced
+SELECT (SELECT json_agg(json_build_array(id, change, format, author, note, token) ORDER BY id)::text FROM taken)
+FROM found CROSS JOIN replaced
