@@ -98,7 +98,11 @@ def test_the_database_stands_in_the_current_folder_not_beside_the_bot_or_the_com
     [
         (["rnu"], "'rnu'; did you mean run?", "stratvars --help"),
         (["SHOW"], "'SHOW'; did you mean show?", "stratvars --help"),
-        (["zzz"], "'zzz'; there are run, list, show, history, diff, rewind, doctor, demo.", "stratvars --help"),
+        (
+            ["zzz"],
+            "'zzz'; there are run, list, show, history, diff, set, unset, edits, rewind, watch, export, ",
+            "stratvars --help",
+        ),
         (["--nope"], "--nope", "stratvars --help"),
         (["list", "--dbb", "x"], "--db", "stratvars list --help"),
         (["list", "more"], "(more)", "stratvars list --help"),

@@ -56,12 +56,12 @@ def test_with_a_postgresql_in_the_environment_it_is_played_there_and_leaves_what
     names = [name for name, _ in states]
     assert [day for _, day in states] == [str(days)] * 2
     assert f"saved as {names[0]} and {names[1]} in postgresql://postgres:***@127.0.0.1:{pg.port}" in shown.stderr
-    assert f"drop the tables {TABLE}, {TABLE}_writers and {TABLE}_history" in shown.stderr
+    assert f"drop the tables {TABLE}, {TABLE}_writers, {TABLE}_history and {TABLE}_edits" in shown.stderr
     assert pg.password not in shown.stderr + shown.stdout
 
-    ours = {TABLE, f"{TABLE}_writers", f"{TABLE}_history"}
+    ours = {TABLE, f"{TABLE}_writers", f"{TABLE}_history", f"{TABLE}_edits"}
     assert {table for (table,) in rows(admin, TABLES)} == ours | {
-        f"vars_backup{end}" for end in ("", "_writers", "_history")
+        f"vars_backup{end}" for end in ("", "_writers", "_history", "_edits")
     }
     assert rows(admin, ALL_OF_MINE) == mine
     assert list(tmp_path.iterdir()) == []

@@ -97,6 +97,15 @@ class _Layer(apsw.VFS):
         super().xDelete(filename, syncdir)
 
 
+class _Cursor(apsw.Cursor):
+    """With what the store asks of one of ``sqlite3``."""
+
+    @property
+    def rowcount(self) -> int:
+        """Of the last statement that changed any."""
+        return self.connection.changes()
+
+
 class _Connection(apsw.Connection):
     """What the store uses of a ``sqlite3.Connection``."""
 
@@ -104,6 +113,7 @@ class _Connection(apsw.Connection):
 
     def __init__(self, path: Path, patience: float, habits: dict[str, int], *, is_full: bool) -> None:
         super().__init__(str(path), vfs=_VFS)
+        self.cursor_factory = _Cursor
         self.set_busy_timeout(round(patience * 1000))
         for name, value in habits.items():
             super().execute(f"PRAGMA {name} = {value}")

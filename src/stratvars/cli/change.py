@@ -139,7 +139,7 @@ def list_edits(
     db: str | None,
     table: str,
 ) -> None:
-    """List what was asked to be changed from outside, by whom, and what became of it."""
+    """List what was asked to be changed, and what became of it."""
     from stratvars import request, settings
     from stratvars.archive import open_archive
     from stratvars.edits import Fate

@@ -31,7 +31,7 @@ Example:
 )
 @click.pass_context
 def demo(ctx: click.Context, seed: int | None, kills: int, db: str | None) -> None:
-    """Kill a strategy again and again, and see that it loses nothing."""
+    """Kill a strategy again and again; it loses nothing."""
     from stratvars.demo import run
 
     ctx.exit(run(seed, kills, db))

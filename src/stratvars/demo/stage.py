@@ -60,7 +60,7 @@ def play_both(
     screen.say(f"Seed of the kills: {seed}; --seed {seed} --kills {kills} kills on the same days again.")
     if database is not None:
         screen.say(f"Its states are saved as {alone.name} and {killed.name} in {database}, and stay there;")
-        screen.say(f"to be rid of them, drop the tables {TABLE}, {TABLE}_writers and {TABLE}_history.")
+        screen.say(f"to be rid of them, drop the tables {TABLE}, {TABLE}_writers, {TABLE}_history and {TABLE}_edits.")
     with screen.run("Left alone", 0) as bar:
         left_alone = play(alone, [], bar)
     with screen.run(f"Killed {times(kills)}", kills) as bar:
