@@ -38,6 +38,15 @@ def shell(tmp_path: Path, any_url: str) -> Shell:
     return Shell(tmp_path, {"DB_CONNECTION_STR": any_url})
 
 
+@pytest.fixture
+def lite(tmp_path: Path) -> Shell:
+    """The same beside a file, for what no database decides."""
+    url = f"sqlite:///{tmp_path / 'lite.db'}"
+    with Backup("bot", url) as backup:
+        backup.vars.update(VALUES)
+    return Shell(tmp_path, {"DB_CONNECTION_STR": url})
+
+
 @contextmanager
 def running(shell: Shell) -> Iterator[subprocess.Popen[str]]:
     """The bot in a process of its own, waiting for its next turn."""
@@ -128,12 +137,12 @@ def test_what_is_not_waited_for_is_kept_and_can_be_cancelled(shell: Shell, any_u
     assert variables(any_url) == VALUES | {"limit": 5, "n": 3}
 
 
-def test_secrets_are_hidden_unless_they_are_to_be_shown(shell: Shell) -> None:
-    done = shell.run("set", "bot", "api_key=sk-other")
+def test_secrets_are_hidden_unless_they_are_to_be_shown(lite: Shell) -> None:
+    done = lite.run("set", "bot", "api_key=sk-other")
     assert "sk-" not in done.stdout + done.stderr
-    shown = shell.run("set", "bot", "api_key=sk-third", "--reveal")
+    shown = lite.run("set", "bot", "api_key=sk-third", "--reveal")
     assert "'sk-other'\t'sk-third'" in shown.stdout
-    assert "sk-" not in shell.run("edits", "bot").stdout
+    assert "sk-" not in lite.run("edits", "bot").stdout
 
 
 @pytest.mark.parametrize(
@@ -152,31 +161,32 @@ def test_secrets_are_hidden_unless_they_are_to_be_shown(shell: Shell) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_what_cannot_be_read_is_refused_and_nothing_is_asked_for(
-    shell: Shell, any_url: str, words: tuple[str, ...], sentence: str
+    lite: Shell, words: tuple[str, ...], sentence: str
 ) -> None:
-    done = shell.run("set", "bot", *words)
+    done = lite.run("set", "bot", *words)
     assert done.returncode == 2
     assert sentence in done.stderr
-    assert sql(any_url, "SELECT count(*) FROM vars_backup_edits") == [(0,)]
-    assert variables(any_url) == VALUES
+    url = lite.environment["DB_CONNECTION_STR"]
+    assert sql(url, "SELECT count(*) FROM vars_backup_edits") == [(0,)]
+    assert variables(url) == VALUES
 
 
-def test_a_strategy_or_variable_that_is_not_there_is_answered_with_what_is(shell: Shell) -> None:
+def test_a_strategy_or_variable_that_is_not_there_is_answered_with_what_is(lite: Shell) -> None:
     for words in (("set", "bott", "x=1"), ("unset", "bott", "x"), ("edits", "bott")):
-        done = shell.run(*words)
+        done = lite.run(*words)
         assert done.returncode == 2
         assert "did you mean bot?" in done.stderr
-    missing = shell.run("unset", "bot", "limits")
+    missing = lite.run("unset", "bot", "limits")
     assert missing.returncode == 2
     assert "did you mean limit?" in missing.stderr
-    unknown = shell.run("edits", "bot", "--cancel", "9")
+    unknown = lite.run("edits", "bot", "--cancel", "9")
     assert unknown.returncode == 2
     assert "'bot' has no edit 9; stratvars edits bot lists them" in unknown.stderr
-    assert shell.run("edits", "bot").stdout.splitlines() == ["edit\tage\tfate\trevision\tby\tsets\tunsets\tnote"]
+    assert lite.run("edits", "bot").stdout.splitlines() == ["edit\tage\tfate\trevision\tby\tsets\tunsets\tnote"]
 
 
-def test_on_a_terminal_the_change_is_shown_as_old_and_new(shell: Shell) -> None:
-    assert "limit: 10 -> 5" in re.sub(r"\x1b\[[0-9;]*m", "", shell.on_terminal("set", "bot", "limit=5"))
+def test_on_a_terminal_the_change_is_shown_as_old_and_new(lite: Shell) -> None:
+    assert "limit: 10 -> 5" in re.sub(r"\x1b\[[0-9;]*m", "", lite.on_terminal("set", "bot", "limit=5"))
 
 
 def test_a_database_that_cannot_be_used_ends_it_with_3(tmp_path: Path) -> None:

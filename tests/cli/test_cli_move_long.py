@@ -64,7 +64,9 @@ def peak(shell: Shell, *arguments: str) -> int:
     return int((shell.folder / "peak").read_text()) // 1000
 
 
-@pytest.mark.parametrize("many", [12_000, pytest.param(200_000, marks=[pytest.mark.torture, pytest.mark.timeout(600)])])
+@pytest.mark.torture
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("many", [12_000, 200_000])
 def test_a_long_history_is_never_held_in_memory(
     shell: Shell, target: Place, many: int, record_property: Callable[[str, object], None]
 ) -> None:

@@ -14,6 +14,16 @@ Case = tuple[Row, Host]
 CASES: list[Case] = [(row, host) for row in ROWS for host in row.hosts]
 
 
+BOTH = (Host.STRATEGY, Host.BLOCK, Host.TRADER)
+"""Hosts whose endings are always played on both kinds of database; the others on PostgreSQL in the long form."""
+HOSTS = [
+    pytest.param(url, host, id=f"{url}-{host.name.lower()}", marks=marks)
+    for url in ("sqlite", "postgres")
+    for host in Host
+    for marks in [() if url == "sqlite" or host in BOTH else pytest.mark.torture]
+]
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "sqlite":
@@ -29,7 +39,7 @@ def differences(place: Place, cases: Sequence[Case], at_once: int) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("host", Host, ids=lambda host: host.name.lower())
+@pytest.mark.parametrize(("place", "host"), HOSTS, indirect=["place"])
 def test_each_ending_calls_its_hooks_saves_with_its_reasons_and_exits_with_its_code(
     place: Place, host: Host, record_property: Callable[[str, object], None]
 ) -> None:

@@ -150,10 +150,10 @@ def test_fifty_sigkills_lose_nothing_that_was_acknowledged_and_mix_nothing(
     check(kill_often(f"sqlite:///{tmp_path}/victim.db", "SQLite", 50, record_property))
 
 
-def test_twenty_sigkills_beside_each_postgresql_lose_nothing_either(
-    pg_server: Server, any_pg_url: str, record_property: Callable[[str, object], None]
+def test_twenty_sigkills_beside_the_newest_postgresql_lose_nothing_either(
+    found: Binaries, pg_url: str, record_property: Callable[[str, object], None]
 ) -> None:
-    check(kill_often(any_pg_url, f"PostgreSQL {pg_server.version}", 20, record_property))
+    check(kill_often(pg_url, f"PostgreSQL {found.version}", 20, record_property))
 
 
 @pytest.mark.torture

@@ -75,7 +75,7 @@ def test_whatever_happens_what_was_acknowledged_comes_back_from_sqlite(
 def test_whatever_happens_what_was_acknowledged_comes_back_from_postgresql(
     postgres: Callable[[], Place], record_property: Report
 ) -> None:
-    play("PostgreSQL", postgres, 12, record_property)
+    play("PostgreSQL", postgres, 9, record_property)
 
 
 @pytest.mark.torture

@@ -165,7 +165,7 @@ def test_a_connection_that_is_cut_anywhere_leaves_nothing_half_imported(
     whole, passed = everything(postgresql), proxy.counts - counts
     total = passed.bytes_to_server if direction is Direction.TO_SERVER else passed.bytes_to_client
     failed, landed = 0, 0
-    for part in range(16):
+    for part in range(0, 16, 2):
         for name in NAMES:
             drop(postgresql.database, TABLE, name)
         proxy.cut_after_bytes(total * part // 12 + 1 if part < 12 else total - 4 * (16 - part), direction)
@@ -179,8 +179,8 @@ def test_a_connection_that_is_cut_anywhere_leaves_nothing_half_imported(
             landed += arrivals == [Arrival.UNCHANGED] * 4
         proxy.cut()
         assert everything(postgresql) == whole, "after another try it is all there, once"
-    record_property("counted", f"imports cut, bytes {direction.value}: {failed} of 16 failed, {landed} had landed")
-    assert failed > 8
+    record_property("counted", f"imports cut, bytes {direction.value}: {failed} of 8 failed, {landed} had landed")
+    assert failed > 4
     assert direction is Direction.TO_SERVER or landed > 0
 
 

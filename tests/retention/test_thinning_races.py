@@ -131,7 +131,7 @@ def test_readers_beside_a_thinner_and_a_writer_never_see_a_state_that_never_was(
             assert fold(records.history(TABLE, "bot", entry.number)).state.texts == texts_of(entry.number)
     asked, found, listed = (sum(getattr(r, what) for r in readers) for what in ("asked", "found", "listed"))
     record_property("counted", f"{steps} steps took {gone}; meanwhile {asked} asked, {found} found, {listed} listed")
-    assert min(found, asked - found, listed) > 0
+    assert min(found, listed, gone) > 0
 
 
 def test_thinners_that_want_different_things_leave_every_state_that_stays_as_it_was(url: str, store: Store) -> None:
@@ -161,7 +161,7 @@ def test_thinners_that_want_different_things_leave_every_state_that_stays_as_it_
         entries = records.revisions(TABLE, "bot", limit=10_000)
         for entry in entries:
             assert fold(records.history(TABLE, "bot", entry.number)).state.texts == texts_of(entry.number)
-    assert MANY - 180 <= len(entries) < MANY - 30
+    assert MANY - 180 <= len(entries) < MANY - 3, "each removed some; one that finds another at work leaves it to that"
 
 
 CHILD = f"""
