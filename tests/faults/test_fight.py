@@ -188,7 +188,7 @@ def check(count: Count) -> None:
 def test_what_processes_save_that_stand_still_past_their_leases_is_one_chain(
     url: str, tmp_path: Path, told: Told
 ) -> None:
-    count = fight(url, tmp_path, 30, 1)
+    count = fight(url, tmp_path, 60, 2)
     told(f"{MANY} processes fight on {url.partition(':')[0]}: {count}")
     check(count)
 

@@ -34,7 +34,7 @@ BACKUPS = st.builds(
 HISTORIES = st.lists(BACKUPS, min_size=20, max_size=40)
 TIMES = st.sampled_from([0, HOUR, 2 * DAY, 7 * DAY, 90 * DAY, float("inf")])
 RETENTIONS = st.builds(Retention, everything=TIMES, hourly=TIMES, daily=TIMES)
-PLACES = {"memory": 60, "sqlite": 20, "postgresql": 8}
+PLACES = {"memory": 40, "sqlite": 14, "postgresql": 6}
 
 
 @pytest.fixture(autouse=True)

@@ -34,8 +34,8 @@ class TestSqliteStore(LeaseContract):
 
 class TestPostgresStore(LeaseContract):
     @pytest.fixture(autouse=True)
-    def server(self, any_pg_url: str) -> None:
-        self.url = any_pg_url
+    def server(self, pg_url: str) -> None:
+        self.url = pg_url
 
     def open(self, place: Path) -> Store:
         return store_at(self.url)
