@@ -50,7 +50,7 @@ def test_bash_itself_completes_with_these_lines(tmp_path: Path) -> None:
         place.live({"cash": 1}, name="btc-live")
     folder = Path(COMMAND).parent
     script = f"""
-        PATH={folder}:$PATH
+        PATH="{folder}:$PATH"
         eval "$(stratvars completion bash 2>/dev/null)"
         COMP_WORDS=(stratvars show btc); COMP_CWORD=2
         _stratvars_completion stratvars
