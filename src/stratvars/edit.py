@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
@@ -100,7 +100,7 @@ def plan_rewind(database: Database, table: str, strategy: str, when: When) -> Re
         now = records.current(table, strategy)
         if now is None and not records.revisions(table, strategy, limit=1):
             others = [stored.strategy for stored in records.strategies(table)]
-            raise UsageError(_nothing_saved(database, table, strategy, others))
+            raise UsageError(names.nothing_saved(strategy, others, database, table))
         then = fold(moment.past(records, table, strategy, when))
     if then.format > codec.FORMAT:
         raise NewerFormatError(
@@ -241,11 +241,3 @@ def _save(store: Store, revision: Revision, asking: Asking) -> None:
             f"the database was replaced meanwhile by one that knows less of {strategy!r}; nothing was changed. Look "
             "again, and decide anew"
         )
-
-
-def _nothing_saved(database: Database, table: str, strategy: str, others: Sequence[str]) -> str:
-    there = ", ".join(map(repr, others[:10])) or "nothing"
-    return (
-        f"nothing is saved under the name {strategy!r} in the table {table!r} of {database} (chosen by: "
-        f"{database.origin}); saved there: {there}"
-    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -39,11 +39,6 @@ class Change:
 
     texts: Mapping[str, str] = field(default_factory=dict, repr=False)
     unset: tuple[str, ...] = ()
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether it changes nothing."""
-        return not self.texts and not self.unset
 
     def on(self, texts: Mapping[str, str]) -> dict[str, str]:
         """A state after the change; what is new comes last."""
@@ -123,13 +118,3 @@ def change_between(old: Mapping[str, str], new: Mapping[str, str]) -> Change:
     """What makes ``new`` of ``old``."""
     set_ = {name: text for name, text in new.items() if old.get(name) != text}
     return Change(set_, tuple(name for name in old if name not in new))
-
-
-def all_of(changes: Iterable[Change]) -> Change:
-    """Several changes, one after another, as one."""
-    texts: dict[str, str] = {}
-    unset: dict[str, None] = {}
-    for change in changes:
-        texts = change.on(texts)
-        unset = {name: None for name in (*unset, *change.unset) if name not in change.texts}
-    return Change(texts, tuple(unset))

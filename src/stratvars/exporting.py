@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from stratvars import names
 from stratvars.database import Database
 from stratvars.errors import UsageError
-from stratvars.move import Moved, nothing_saved
+from stratvars.move import Moved
+from stratvars.names import nothing_saved
 from stratvars.store.moving import BEGINNING, Source, Whole
 from stratvars.store.opening import open_source
 from stratvars.transfer import Lines

@@ -9,19 +9,17 @@ A lane is not thread-safe; the writer's lock guards it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from stratvars.edits import Edit, Resolution, change_between
 from stratvars.lease import Lease, now
-from stratvars.revision import Claim, Holder, Reason, Revision, State, digest_of, join_texts, split_texts
+from stratvars.revision import Claim, Holder, Reason, Revision, State, as_json, digest_of, join_texts, split_texts
 
 ANOTHER_HAND = "another hand"
 """Who changed a row without this library."""
 _DELTAS_PER_SNAPSHOT = 500
 _BYTES_PER_SNAPSHOT = 4096
-_as_json = json.JSONEncoder(ensure_ascii=False).encode  # kept, for json.dumps would make one at each save
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,8 +268,8 @@ class Lane:
             complete=_is_complete(offer),
             variables=variables,
             changed=variables if snapshot else join_texts(changed),
-            removed="[]" if snapshot else _as_json(removed),
-            held_back=_as_json(dict(offer.state.held_back)),
+            removed="[]" if snapshot else as_json(removed),
+            held_back=as_json(dict(offer.state.held_back)),
             snapshot=snapshot,
             format=self._format,
             resolves=offer.resolves,

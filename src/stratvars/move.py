@@ -5,7 +5,6 @@ What changes a database does so in one transaction: whatever ends it in the midd
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -92,7 +91,7 @@ def look(database: Database, table: str, name: str) -> Whole:
     with closing(open_source(database, table)) as source:
         whole = source.whole(name) if "\0" not in name and names.is_unicode(name) else None
         if whole is None:
-            raise UsageError(nothing_saved(name, source.names(), database, table))
+            raise UsageError(names.nothing_saved(name, source.names(), database, table))
     return whole
 
 
@@ -146,12 +145,3 @@ def _found(target: Target, name: str) -> There:
     if there is None:
         raise UsageError(f"{name!r} was dropped or renamed by somebody else meanwhile")
     return there
-
-
-def nothing_saved(name: str | None, others: Sequence[str], database: Database, table: str) -> str:
-    """The sentence that says where was looked, and what is there; without a name, that nothing is."""
-    where = f"in the table {table!r} of {database} (chosen by: {database.origin})"
-    if name is None:
-        return f"nothing is saved {where}"
-    there = ", ".join(map(repr, others[:10])) or "nothing"
-    return f"nothing is saved under the name {name!r} {where}; saved there: {there}"

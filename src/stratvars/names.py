@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 from stratvars.errors import UsageError
+
+if TYPE_CHECKING:
+    from stratvars.database import Database
 
 NAME_VARIABLE: Final = "STRATEGY_NAME"
 LONGEST_STRATEGY_NAME: Final = 1_000
 LONGEST_TABLE_NAME: Final = 55
+
+
+def nothing_saved(name: str | None, others: Sequence[str], database: Database, table: str) -> str:
+    """The sentence that says where was looked, and what is there; without a name, that nothing is."""
+    where = f"in the table {table!r} of {database} (chosen by: {database.origin})"
+    if name is None:
+        return f"nothing is saved {where}"
+    there = ", ".join(map(repr, others[:10])) or "nothing"
+    return f"nothing is saved under the name {name!r} {where}; saved there: {there}"
 
 
 def check_strategy_name(name: str) -> None:

@@ -50,7 +50,8 @@ def request(database: Database, table: str, strategy: str, edit: Edit, *, wait: 
     names.check_table_name(table)
     with closing(open_records(database)) as records:
         if records.current(table, strategy) is None:
-            raise UsageError(nothing_saved(records, database, table, strategy))
+            others = [stored.strategy for stored in records.strategies(table)]
+            raise UsageError(names.nothing_saved(strategy, others, database, table))
         with closing(open_store(database)) as store:
             asking = Asking(_PATIENCE, time.sleep)
             asking.until_answered(lambda: store.prepare(table))
@@ -72,16 +73,6 @@ def cancel(database: Database, table: str, strategy: str, number: int) -> Asked:
         store.prepare(table)
         store.cancel(table, strategy, number)
         return records.edits(table, strategy, limit=1, number=number)[0]
-
-
-def nothing_saved(records: Records, database: Database, table: str, strategy: str) -> str:
-    """The sentence that says what is saved instead."""
-    others = [stored.strategy for stored in records.strategies(table)]
-    there = ", ".join(map(repr, others[:10])) or "nothing"
-    return (
-        f"nothing is saved under the name {strategy!r} in the table {table!r} of {database} (chosen by: "
-        f"{database.origin}); saved there: {there}"
-    )
 
 
 def _ask(store: Store, asking: Asking, table: str, strategy: str, edit: Edit) -> int:

@@ -262,7 +262,8 @@ class Entry:
 
 
 # json.dumps with an option makes an encoder for each call, which takes longer than a whole save's other texts.
-_as_json = json.JSONEncoder(ensure_ascii=False).encode
+as_json = json.JSONEncoder(ensure_ascii=False).encode
+"""The text of plain names and reasons; what is not ASCII stays as it is."""
 
 
 def digest_of(text: str) -> str:
@@ -272,7 +273,7 @@ def digest_of(text: str) -> str:
 
 def join_texts(texts: Mapping[str, str]) -> str:
     """One JSON object from the JSON text of each member, in their order."""
-    return "{" + ",".join([f"{_as_json(name)}:{text}" for name, text in texts.items()]) + "}"
+    return "{" + ",".join([f"{as_json(name)}:{text}" for name, text in texts.items()]) + "}"
 
 
 def split_texts(variables: str) -> dict[str, str]:

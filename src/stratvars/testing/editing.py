@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
-
-import pytest
 
 from stratvars.edits import Change, Edit, Fate, Resolution
 from stratvars.outcome import Fenced, Renewed, Saved
 from stratvars.revision import Holder, Renewing
 from stratvars.store.base import Records, Store
-from stratvars.testing.samples import TABLE, acquired, revision_of
+from stratvars.testing.samples import TABLE, BothSides, acquired, revision_of
 
 _CHANGE = Change({"limit": '"1.50"', "Ünï 'quoted\" 💰": "[1, 2]"}, ("old", "a b"))
 
 
-class EditContract:
+class EditContract(BothSides):
     """See the module."""
-
-    def open(self, place: Path) -> tuple[Store, Records]:
-        """A store on the database at ``place``, a folder of the test's own, and what looks at it."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def sides(self, tmp_path: Path) -> Iterator[tuple[Store, Records]]:
-        store, records = self.open(tmp_path)
-        with closing(store), closing(records):
-            store.prepare(TABLE)
-            yield store, records
 
     def test_an_edit_is_kept_as_it_was_asked_for_and_counted_once(self, sides: tuple[Store, Records]) -> None:
         store, records = sides

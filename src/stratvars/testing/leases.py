@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from stratvars.outcome import Fenced, Renewed, Saved, WentBack
 from stratvars.revision import Claim, Holder, Reason, Renewing
 from stratvars.store.base import Store
-from stratvars.testing.samples import TABLE, revision_of
+from stratvars.testing.samples import TABLE, OneSide, revision_of
 
 _LEASE = 30.0
 
 
-class LeaseContract:
+class LeaseContract(OneSide):
     """``open`` is that of ``StoreContract``."""
-
-    def open(self, place: Path) -> Store:
-        """A new store on the database at ``place``, a folder of the test's own."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def store(self, tmp_path: Path) -> Iterator[Store]:
-        with closing(self.open(tmp_path)) as store:
-            store.prepare(TABLE)
-            yield store
 
     def test_who_holds_a_strategy_and_for_how_long_is_told(self, store: Store) -> None:
         _claimed(store, "start-1")

@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta, timezone
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from stratvars.history import fold
 from stratvars.outcome import Renewed, Saved
 from stratvars.retention import ALL, Retention, Size
 from stratvars.revision import LEASE, Holder, Landmark, Moment, Reason, Renewing
 from stratvars.store.base import Records, Store
-from stratvars.testing.samples import TABLE, acquired, revision_of
+from stratvars.testing.samples import TABLE, BothSides, acquired, revision_of
 from stratvars.thinning import Step
 
 
-class RecordsContract:
+class RecordsContract(BothSides):
     """See the module."""
-
-    def open(self, place: Path) -> tuple[Store, Records]:
-        """A store on the database at ``place``, a folder of the test's own, and what looks at it."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def sides(self, tmp_path: Path) -> Iterator[tuple[Store, Records]]:
-        store, records = self.open(tmp_path)
-        with closing(store), closing(records):
-            store.prepare(TABLE)
-            yield store, records
 
     def test_who_holds_each_strategy_is_told_with_the_lease_that_is_left(self, sides: tuple[Store, Records]) -> None:
         store, records = sides

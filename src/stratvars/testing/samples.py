@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
 from stratvars.revision import (
@@ -12,9 +16,40 @@ from stratvars.revision import (
     Stored,
     join_texts,
 )
-from stratvars.store.base import Store
+from stratvars.store.base import Records, Store
 
 TABLE = "vars_backup"
+
+
+class OneSide:
+    """A contract for the side that writes."""
+
+    def open(self, place: Path) -> Store:
+        """A new store on the database at ``place``, a folder of the test's own."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[Store]:
+        """A store with its tables."""
+        with closing(self.open(tmp_path)) as store:
+            store.prepare(TABLE)
+            yield store
+
+
+class BothSides:
+    """A contract for what is written and then looked at."""
+
+    def open(self, place: Path) -> tuple[Store, Records]:
+        """A store on the database at ``place``, a folder of the test's own, and what looks at it."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def sides(self, tmp_path: Path) -> Iterator[tuple[Store, Records]]:
+        """Both, with the tables."""
+        store, records = self.open(tmp_path)
+        with closing(store), closing(records):
+            store.prepare(TABLE)
+            yield store, records
 
 
 def revision_of(

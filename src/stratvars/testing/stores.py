@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,23 +12,13 @@ import pytest
 from stratvars.outcome import Fenced, Saved, WentBack
 from stratvars.revision import Claim, Holder, Reason, State
 from stratvars.store.base import Store
-from stratvars.testing.samples import TABLE, acquired, loaded, revision_of
+from stratvars.testing.samples import TABLE, OneSide, acquired, loaded, revision_of
 
 
-class StoreContract:
+class StoreContract(OneSide):
     """See the module."""
 
     survives: ClassVar[bool] = True
-
-    def open(self, place: Path) -> Store:
-        """A store on the database at ``place``, a folder of the test's own."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def store(self, tmp_path: Path) -> Iterator[Store]:
-        with closing(self.open(tmp_path)) as store:
-            store.prepare(TABLE)
-            yield store
 
     def test_a_first_start_finds_nothing_and_has_epoch_one(self, store: Store) -> None:
         claim = acquired(store, "bot")
