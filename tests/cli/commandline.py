@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
-import struct
 import subprocess
-import sysconfig
-import termios
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-COMMAND = str(Path(sysconfig.get_path("scripts")) / "stratvars")
+from prefork import COMMAND, server
+
 _OURS = ("DB_CONNECTION_STR", "STRATEGY_NAME", "STRATVARS_", "PYTHON", "NO_COLOR", "FORCE_COLOR", "COLUMNS")
 
 
@@ -33,7 +29,10 @@ class Shell:
 
     def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """``stratvars`` with these arguments, its output through pipes."""
-        return self.call(COMMAND, *arguments, stdin=stdin)
+        environment = self._environment()
+        if any(name.startswith("PYTHON") for name in environment):
+            return self.call(COMMAND, *arguments, stdin=stdin)  # it changes how an interpreter starts
+        return server().run(arguments, self.folder, environment, stdin)
 
     def call(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -59,21 +58,10 @@ class Shell:
 
     def on_terminal(self, *arguments: str, columns: int = 80) -> str:
         """What a terminal of that width gets on stdout; stderr is thrown away."""
-        ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-        child = subprocess.Popen(
-            [COMMAND, *arguments],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=subprocess.DEVNULL,
-            cwd=self.folder,
-            env={**self._environment(), "TERM": "xterm-256color", **self.environment},
-        )
-        os.close(theirs)
-        seen = _read_all(ours)
-        os.close(ours)
-        assert child.wait(timeout=30) == 0
-        return seen.decode()
+        environment = {**self._environment(), "TERM": "xterm-256color", **self.environment}
+        done = server().show(arguments, self.folder, environment, columns)
+        assert done.returncode == 0
+        return done.stdout
 
     def refused(self, *arguments: str, code: int = 2) -> str:
         """The one sentence on stderr with which the command is refused."""
@@ -87,15 +75,3 @@ class Shell:
     def _environment(self) -> dict[str, str]:
         rest = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
         return {**rest, "LC_ALL": "C.UTF-8", **self.environment}
-
-
-def _read_all(terminal: int) -> bytes:
-    seen = b""
-    while True:
-        try:
-            piece = os.read(terminal, 65536)
-        except OSError:  # how Linux says that nobody holds the other end any more
-            return seen
-        if not piece:
-            return seen
-        seen += piece

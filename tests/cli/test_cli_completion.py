@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from commandline import COMMAND, Shell
+from commandline import Shell
 from manual import PAGE
+from prefork import COMMAND
 
 from postgres.proxy import Proxy
 from postgres.waiting import eventually

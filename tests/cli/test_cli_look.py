@@ -12,7 +12,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from commandline import COMMAND, Shell
+from commandline import Shell
+from prefork import COMMAND
 
 from stratvars import Backup
 

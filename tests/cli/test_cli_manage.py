@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from commandline import COMMAND, Shell
+from commandline import Shell
+from prefork import COMMAND
 
 from rewinding import Place, postgresql_place, sqlite_place
 from stratvars.archive import open_archive

@@ -14,7 +14,8 @@ from pathlib import Path
 from time import sleep
 
 import pytest
-from commandline import COMMAND, Shell
+from commandline import Shell
+from prefork import COMMAND
 
 from rewinding import Place, postgresql_place, sqlite_place
 from stratvars.owner import Owner

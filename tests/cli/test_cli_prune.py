@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from commandline import COMMAND, Shell
+from commandline import Shell
+from prefork import COMMAND
 
 from stratvars import Backup, open_archive
 from terminal import answered

@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from commandline import COMMAND, Shell
+from commandline import Shell
+from prefork import COMMAND
 
 from rewinding import Place, sqlite_place
 from stratvars import Backup

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from commandline import COMMAND, Shell
+from commandline import Shell
+from prefork import COMMAND
 
 from postgres.proxy import Proxy
 from rewinding import Place, postgresql_place, sqlite_place
