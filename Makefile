@@ -7,6 +7,9 @@ JOBS ?= 4
 # make bench BENCH=--quick tries everything in seconds, BENCH=--page writes docs/performance.md.
 BENCH ?=
 
+# Hundreds of tests start an interpreter: where this is set, each would compile all of the library anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 # An installed checkout remembers its folder: after a move it is installed again.
 ifneq ($(shell cat $(READY) 2>/dev/null),$(shell pwd))
   $(shell rm -f $(READY))

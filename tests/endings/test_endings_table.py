@@ -18,17 +18,18 @@ BOTH = (Host.STRATEGY, Host.BLOCK, Host.TRADER)
 """Hosts whose endings are always played on both kinds of database; the others on PostgreSQL in the long form."""
 HOSTS = [
     pytest.param(url, host, id=f"{url}-{host.name.lower()}", marks=marks)
-    for url in ("sqlite", "postgres")
+    for url in ("sqlite", "sqlite-started", "postgres")
     for host in Host
-    for marks in [() if url == "sqlite" or host in BOTH else pytest.mark.torture]
+    for marks in [() if url == "sqlite" or (url == "postgres" and host in BOTH) else pytest.mark.torture]
 ]
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    if request.param == "sqlite":
-        return Place(f"sqlite:///{tmp_path / 'endings.db'}", tmp_path, is_forked=False)
-    return Place(request.getfixturevalue("pg_url"), tmp_path, is_forked=True)
+    """``sqlite-started``: each bot is an interpreter of its own, and no fork."""
+    if request.param == "postgres":
+        return Place(request.getfixturevalue("pg_url"), tmp_path, is_forked=True)
+    return Place(f"sqlite:///{tmp_path / 'endings.db'}", tmp_path, is_forked=request.param == "sqlite")
 
 
 def differences(place: Place, cases: Sequence[Case], at_once: int) -> list[str]:

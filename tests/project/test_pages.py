@@ -1,4 +1,4 @@
-"""The pages by task: every command on them is run, in order, on both databases."""
+"""The pages by task: every command on them is run, in order; on both databases in the long form."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ class Bot(Strategy):
 """
 # What belongs to the reader's machines is only named.
 ELSEWHERE = "set -e; scp() { :; }; systemctl() { :; }\n"
+# Each command is tried on both in its own tests; a whole page takes ten starts of an interpreter.
+KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.torture)]
 EXAMPLE_URL = "postgresql://user:password@localhost/bots"
 
 
@@ -85,7 +87,7 @@ def url_of(folder: Path) -> str:
     return f"sqlite:///{folder}/stratvars.db"
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_after_a_crash(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
     url = url_of(tmp_path) if kind == "sqlite" else request.getfixturevalue("pg_url")
     (tmp_path / ".env").write_text(f'DB_CONNECTION_STR="{url}"\n')
@@ -109,7 +111,7 @@ def test_moving_to_a_new_server(tmp_path: Path, pg_url: str) -> None:
         assert moved.vars.all() == {"trade_count": 8}
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_two_bots_in_one_database(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
     url = url_of(tmp_path) if kind == "sqlite" else request.getfixturevalue("pg_url")
     (tmp_path / ".env").write_text(f'DB_CONNECTION_STR="{url}"\n')

@@ -54,10 +54,11 @@ def test_the_wheel_carries_its_data_and_nothing_of_the_project_around_it(wheel: 
 
 @pytest.mark.timeout(300)
 def test_the_wheel_works_in_a_bare_environment(wheel: Path, tmp_path: Path) -> None:
-    run(sys.executable, "-m", "venv", tmp_path / "venv", cwd=tmp_path)
+    run(sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv", cwd=tmp_path)
     binaries = tmp_path / "venv" / ("Scripts" if sys.platform == "win32" else "bin")
     python = binaries / "python"
-    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel, cwd=tmp_path)
+    pip = (sys.executable, "-m", "pip", "--python", python, "--quiet", "--disable-pip-version-check")
+    run(*pip, "install", "--no-compile", wheel, cwd=tmp_path)
     assert "stratvars" in run(binaries / "stratvars", "--version", cwd=tmp_path)
     (tmp_path / "bot.py").write_text(BOT)
     for _ in range(2):
