@@ -11,6 +11,7 @@ from frame import Row, Scale, compared, race, run, told
 from places import bare_postgres, database, network, opened, server
 from states import five, text_of, thousand
 
+from postgres.proxy import Proxy
 from stratvars import codec, settings
 from stratvars.revision import Claim, split_texts
 from stratvars.store.opening import open_store
@@ -51,17 +52,21 @@ def restores(scale: Scale) -> Iterator[Row]:  # noqa: ARG001 - it counts, and on
     with server() as made, network(made) as (proxy, url):
         with closing(opened(url)) as backup:
             backup.vars.update(five(1))
-        before = proxy.counts
-        with closing(opened(url)):
-            cold = (proxy.counts - before).round_trips
+        cold, _ = _round_trips(proxy, url)
         with closing(opened(url, "other")):  # keeps the process's connection open
-            before = proxy.counts
-            with closing(opened(url)):
-                warm = (proxy.counts - before).round_trips
-    beside = f"{cold} with the connection, its password and the tables' check"
+            warm, end = _round_trips(proxy, url)
+    beside = f"{cold} with the connection, its password and the tables' check; the end, a save and giving up, {end}"
     yield Row(
         "6", "a whole restore, round trips", "", "2", f"{told(warm, 2, '')} where the process is connected; {beside}"
     )
+
+
+def _round_trips(proxy: Proxy, url: str) -> tuple[int, int]:
+    """Of a start, and of its end."""
+    before = proxy.counts
+    with closing(opened(url)):
+        started = proxy.counts
+    return (started - before).round_trips, (proxy.counts - started).round_trips
 
 
 if __name__ == "__main__":

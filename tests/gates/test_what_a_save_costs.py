@@ -116,6 +116,17 @@ def test_a_save_on_postgresql_is_one_transaction_and_little_of_the_servers_log(
         assert 300 < min(logged(admin, lambda n=n: save_many(backup, n * MANY, MANY)) for n in (3, 4, 5)) <= 750  # type: ignore[misc]
 
 
+def test_a_start_on_postgresql_is_a_write_and_a_select_and_an_end_two_writes(pg_url: str, proxy: Proxy) -> None:
+    with through(proxy, pg_url) as first, Backup("other", proxy.url(pg_url)):  # that one keeps the connection
+        first.close()
+        before = proxy.counts
+        with Backup("bot", proxy.url(pg_url)) as backup:
+            assert (proxy.counts - before).round_trips == 2
+            before = proxy.counts
+            backup.vars.update(five(1))
+        assert (proxy.counts - before).round_trips == 2
+
+
 def transactions(admin: psycopg.Connection) -> int:
     [number] = admin.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint").fetchone() or (0,)
     return int(number)

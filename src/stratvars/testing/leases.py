@@ -58,7 +58,8 @@ class LeaseContract(OneSide):
         assert answer == holder, "equal, for it is of the same start"
         assert isinstance(answer, Holder)
         assert answer.stamp != holder.stamp
-        assert isinstance(store.acquire(TABLE, "bot", "me", "start-2", take_over=answer), Claim)
+        assert store.save([revision_of(claim, {"x": "1"})]) == [Saved(1)]
+        assert isinstance(store.acquire(TABLE, "bot", "me", "start-2", take_over=_refused(store)), Claim)
 
     def test_the_dead_are_taken_over_from_whatever_they_did_last(self, store: Store) -> None:
         claim = _claimed(store, "start-1")

@@ -63,6 +63,7 @@ class StoreContract(OneSide):
         claim = acquired(store, "bot")
         wrong = Holder(claim.epoch + 1, "me")
         assert store.acquire(TABLE, "bot", "other", "start-2", take_over=wrong) == Holder(claim.epoch, "me")
+        assert store.save([revision_of(claim, {"x": "1"})]) == [Saved(1)], "and the holder goes on"
         second = store.acquire(TABLE, "bot", "other", "start-2", take_over=Holder(claim.epoch, "me"))
         assert isinstance(second, Claim)
         assert second.epoch == claim.epoch + 1
@@ -110,6 +111,11 @@ class StoreContract(OneSide):
         assert (claim.epoch, claim.revision) == (8, 40)
         assert store.acquire(TABLE, "bot", "me", first.start_id, above=(7, 40)) == claim, "also when sent again"
         assert store.save([revision_of(claim, {"x": "1"})]) == [Saved(41)]
+        store.release(claim)
+        later = store.acquire(TABLE, "bot", "me", "start-2", above=(9, 50))
+        assert isinstance(later, Claim)
+        assert (later.epoch, later.revision) == (10, 50)
+        assert store.save([revision_of(later, {"x": "2"})]) == [Saved(51)]
 
     def test_a_lost_row_can_be_told_from_a_first_start(self, store: Store) -> None:
         claim = store.acquire(TABLE, "bot", "me", "start-1", above=(0, 5))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from stratvars.edits import Asked, Edit, Fate
-from stratvars.revision import Entry, Renewing, Revision, Stored
+from stratvars.revision import Claim, Entry, Holder, Renewing, Revision, Stored
 from stratvars.store.current import asked_from, edit_from, entry_from, stored_from
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -24,6 +24,23 @@ def stored(row: tuple[Any, ...]) -> Stored:
 def entry(row: tuple[Any, ...]) -> Entry:
     """A row of ``revisions``."""
     return entry_from(row, _EPOCH + timedelta(microseconds=row[3]))
+
+
+def take(wanted: Claim, take_over: Holder | None, patience: float) -> dict[str, object]:
+    """The parameters of ``take``; ``patience`` in seconds."""
+    whom = take_over or Holder(0, "")
+    return {
+        "patience": milliseconds(patience),
+        "strategy": wanted.strategy,
+        "epoch": wanted.epoch,
+        "revision": wanted.revision,
+        "start_id": wanted.start_id,
+        "owner": wanted.owner,
+        "lease": wanted.lease,
+        "held_epoch": whom.epoch,
+        "held_owner": whom.owner,
+        "held_stamp": whom.stamp,
+    }
 
 
 def save(revision: Revision, patience: float) -> dict[str, object]:

@@ -103,7 +103,7 @@ def fit(connection: WatchedConnection, table: str) -> Fit:
     sql = statements(table)
     try:
         # The server plans it and checks every column, unique index and right, and runs nothing.
-        for name in ("save", "add_writer", "take_writer", "forget_writer", "current", "ask", "edits"):
+        for name in ("save", "add_writer", "take", "forget_writer", "current", "ask", "edits"):
             connection.execute(b"EXPLAIN " + sql[name].encode(), _NOTHING, prepare=False)
     except psycopg.errors.InsufficientPrivilege:
         return Fit.NO_RIGHT
@@ -145,6 +145,7 @@ _NOTHING: dict[str, object] = dict.fromkeys(
     (
         *("patience", "id", "strategy", "epoch", "start_id", "number", "follows", "variables", "digest", "reason"),
         *("complete", "held_back", "format", "snapshot", "changed", "removed", "revision", "owner", "lease"),
+        *("held_epoch", "held_owner", "held_stamp"),
         *("over", "fate", "said", "token", "author", "note", "change", "limit"),
         *("epochs", "numbers"),
     )

@@ -161,9 +161,16 @@ SELECT mine.strategy_id, w.strategy_id IS NOT NULL, locked.epoch, locked.revisio
 FROM mine LEFT JOIN {T_writers} w ON w.strategy_id = mine.strategy_id
 LEFT JOIN locked ON locked.strategy_id = mine.strategy_id
 
--- :release_writer  nobody holds the strategy any more
-UPDATE {T_writers} SET owner = ''
-WHERE strategy_id = %(strategy)s AND epoch = %(epoch)s AND start_id = %(start_id)s
+-- :release_writer  nobody holds the strategy any more; what was saved last, which a ghost save may just have done
+WITH settings AS MATERIALIZED (
+    SELECT set_config('lock_timeout', %(patience)s, true) AS patience,
+        CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END
+)
+UPDATE {T_writers} w SET owner = ''
+FROM settings
+WHERE settings.patience IS NOT NULL AND w.strategy_id = %(strategy)s AND w.epoch = %(epoch)s
+    AND w.start_id = %(start_id)s
+RETURNING w.revision
 
 -- :forget_writer  a start that never saved leaves no trace; where another was fenced its row stays: see :known
 DELETE FROM {T_writers}
@@ -528,3 +535,28 @@ WITH settings AS MATERIALIZED (
 )
 SELECT (SELECT json_agg(json_build_array(id, change, format, author, note, token) ORDER BY id)::text FROM taken)
 FROM found CROSS JOIN replaced
+
+-- :take  the strategy of whom nobody holds, or the given owner, in one statement; what comes back is the writers' row as
+-- it was before, read under its lock, and the epoch that it has now; none, where it was left as it is
+WITH settings AS MATERIALIZED (
+    SELECT set_config('lock_timeout', %(patience)s, true) AS patience,
+        CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END
+), found AS MATERIALIZED (
+    SELECT w.epoch, w.revision, w.start_id, w.owner,
+        (extract(epoch FROM w.lease_until) * 1000000)::bigint::text AS stamp,
+        extract(epoch FROM w.lease_until - clock_timestamp())::float8 AS lease_left, w.lease, w.digest, w.open_edits
+    FROM settings CROSS JOIN {T_writers} w
+    WHERE w.strategy_id = %(strategy)s AND settings.patience IS NOT NULL
+    FOR UPDATE OF w
+), taken AS (
+    UPDATE {T_writers} w SET epoch = greatest(found.epoch, %(epoch)s::bigint) + 1,
+        revision = greatest(found.revision, %(revision)s::bigint), start_id = %(start_id)s::text,
+        owner = %(owner)s::text, lease_until = clock_timestamp() + make_interval(secs => %(lease)s::float8),
+        lease = %(lease)s::float8
+    FROM found
+    WHERE w.strategy_id = %(strategy)s AND found.start_id <> %(start_id)s::text
+        AND (found.owner = '' OR (found.epoch = %(held_epoch)s::bigint AND found.owner = %(held_owner)s::text
+            AND %(held_stamp)s::text IN ('', found.stamp)))
+    RETURNING w.epoch
+)
+SELECT found.*, taken.epoch FROM found LEFT JOIN taken ON true

@@ -35,10 +35,13 @@ class PostgresStore:
     def __init__(self, database: Database) -> None:
         self._session = Session(database)
         self._tables: set[str] = set()
+        self._notes: list[str] | None = None
 
     def prepare(self, table: str) -> None:
-        schema.prepare(self._session, table)
-        self._tables.add(table)
+        # Once: a table that is dropped later is missed by the next statement, and made anew.
+        if table not in self._tables:
+            schema.prepare(self._session, table)
+            self._tables.add(table)
 
     def acquire(
         self,
@@ -52,7 +55,7 @@ class PostgresStore:
         lease: float = LEASE,
     ) -> Claim | Holder:
         wanted = Claim(table, strategy, start_id, owner, *above, lease)
-        return self._run(lambda connection: _acquire(connection, wanted, take_over))
+        return self._run(lambda connection: self._acquire(connection, wanted, take_over))
 
     def renew(self, leases: Sequence[Renewing]) -> list[Renewal]:
         return self._run(lambda connection: _renew(connection, leases))
@@ -105,12 +108,13 @@ class PostgresStore:
         key = {"strategy": claim.strategy, "epoch": claim.epoch, "start_id": claim.start_id}
 
         def work(connection: WatchedConnection) -> None:
-            with transaction(connection):
-                connection.execute(sql["settings"].encode(), {"patience": rows.milliseconds(PATIENCE)})
-                # Two statements: while the first waits for a ghost save's commit, the one that decides whether
-                # anything was ever saved must not have looked already.
-                connection.execute(sql["release_writer"].encode(), key)
-                connection.execute(sql["forget_writer"].encode(), key)
+            patience = {"patience": rows.milliseconds(PATIENCE)}
+            with self._writing(connection):
+                row = connection.execute(sql["release_writer"].encode(), {**key, **patience}).fetchone()
+            if row == (0,):
+                with transaction(connection):
+                    connection.execute(sql["settings"].encode(), patience)
+                    connection.execute(sql["forget_writer"].encode(), key)
 
         self._run(work)
 
@@ -124,12 +128,27 @@ class PostgresStore:
         return sorted(name for (name,) in found)
 
     def notes(self) -> list[str]:
-        from stratvars.store.postgres.durability import notes  # once a start
+        from stratvars.store.postgres.durability import notes  # once a store
 
-        return self._run(notes)
+        if self._notes is None:
+            self._notes = self._run(notes)
+        return self._notes
 
     def close(self) -> None:
         self._session.close()
+
+    def _acquire(self, connection: WatchedConnection, wanted: Claim, take_over: Holder | None) -> Claim | Holder:
+        """In one statement, where nobody holds the strategy, or the one from whom it may be taken."""
+        query = statements(wanted.table)["take"].encode()
+        with self._writing(connection):
+            row = connection.execute(query, rows.take(wanted, take_over, PATIENCE)).fetchone()
+        if row is not None:
+            *columns, taken = row
+            found = Found(*columns)
+            answer = grant(found, wanted, take_over)
+            if isinstance(answer, Holder) or answer.epoch in {found.epoch, taken}:
+                return answer
+        return _acquire(connection, wanted, take_over)
 
     def _writing(self, connection: WatchedConnection) -> AbstractContextManager[None]:
         """For one statement: it is its own transaction, unless the role's transactions only read by default."""
@@ -153,6 +172,7 @@ class PostgresStore:
 
 
 def _acquire(connection: WatchedConnection, wanted: Claim, take_over: Holder | None) -> Claim | Holder:
+    """In one transaction, whatever is there; the first start of a strategy always."""
     sql = statements(wanted.table)
     with transaction(connection):
         connection.execute(sql["settings"].encode(), {"patience": rows.milliseconds(PATIENCE)})
