@@ -12,8 +12,9 @@ from places import bare_postgres, database, network, opened, server
 from states import five, text_of, thousand
 
 from postgres.proxy import Proxy
-from stratvars import codec, settings
-from stratvars.revision import Claim, split_texts
+from stratvars import settings
+from stratvars.members import read_members
+from stratvars.revision import Claim
 from stratvars.store.opening import open_store
 
 
@@ -36,8 +37,7 @@ def _load(many: int, values: dict[str, Any], limit: float, scale: Scale) -> Row:
 
             def load() -> dict[str, Any]:
                 stored = store.load(claim)
-                texts = split_texts("{}" if stored is None else stored.variables)
-                return {name: codec.decode(text, name) for name, text in texts.items()}
+                return read_members("{}" if stored is None else stored.variables)[1]
 
             if load() != json.loads(bare.read()):
                 raise ValueError("both are to read the same")

@@ -9,7 +9,8 @@ from typing import Any
 from stratvars import codec
 from stratvars.edits import Edit, Fate, Resolution
 from stratvars.errors import NewerFormatError, RestoreError
-from stratvars.revision import State, split_texts
+from stratvars.members import read_members
+from stratvars.revision import State
 from stratvars.vars import Vars
 from stratvars.vars import edit as edit_variables
 
@@ -40,10 +41,7 @@ def read_state(text: str) -> State:
     Raises:
         RestoreError: it cannot be restored.
     """
-    texts = split_texts(text)
-    for name, value in texts.items():
-        codec.decode(value, name)
-    return State(texts)
+    return State(read_members(text)[0])
 
 
 _ABSENT = object()

@@ -26,9 +26,10 @@ from stratvars.errors import (
     RefusedError,
     UnavailableError,
 )
+from stratvars.members import read_members
 from stratvars.outcome import Renewed
 from stratvars.ownership import Entrance, Terms
-from stratvars.revision import Claim, Renewing, State, Stored, split_texts
+from stratvars.revision import Claim, Renewing, State, Stored
 from stratvars.schedule import age
 from stratvars.store.base import Store
 
@@ -123,9 +124,9 @@ def _read(store: Store, claim: Claim, *, resume: bool) -> Restored:
         if resume:
             raise NothingSavedError(_nothing_to_resume(claim.strategy, neighbours))
         return Restored(claim, State({}), {}, None, tuple(neighbours))
-    state = State(_texts(stored), stored.held_back)
-    values = {name: codec.decode(text, name) for name, text in state.texts.items()}
-    return Restored(claim, state, values, stored)
+    _check_format(stored)
+    texts, values = read_members(stored.variables)
+    return Restored(claim, State(texts, stored.held_back), values, stored)
 
 
 def _edits(store: Store, claim: Claim) -> tuple[Edit, ...]:
@@ -136,13 +137,12 @@ def _edits(store: Store, claim: Claim) -> tuple[Edit, ...]:
     return answer.edits if isinstance(answer, Renewed) else ()  # otherwise with the first save
 
 
-def _texts(stored: Stored) -> dict[str, str]:
+def _check_format(stored: Stored) -> None:
     if stored.format > codec.FORMAT:
         raise NewerFormatError(
             f"{stored.strategy!r} was saved in format {stored.format}, and this version of stratvars reads up to "
             f"format {codec.FORMAT}. Install the version that saved it, or a newer one"
         )
-    return split_texts(stored.variables)
 
 
 class Asking:

@@ -35,11 +35,11 @@ from stratvars.codec import (
     uuids,
     zones,
 )
-from stratvars.codec.reading import decode
+from stratvars.codec.reading import decode, decode_all
 from stratvars.codec.register import register
 from stratvars.codec.writing import check, encode, is_immutable
 
-__all__ = ["FORMAT", "check", "decode", "encode", "is_immutable", "register"]
+__all__ = ["FORMAT", "check", "decode", "decode_all", "encode", "is_immutable", "register"]
 
 FORMAT: int = 1
 """The version of the text. It rises when a text is written that an older reader would get wrong."""

@@ -35,6 +35,18 @@ def read(text: str | bytes) -> Any:
     return tree
 
 
+def read_written(text: str) -> dict[str, Any]:
+    """Return the tree of a JSON object exactly as ``write`` writes it, or raise Refusal."""
+    try:
+        raw = text.encode()
+        tree = msgspec.json.decode(raw, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeError):
+        raise Refusal(_NOT_JSON) from None
+    if write(tree) != raw:
+        raise Refusal(_NOT_JSON)
+    return tree
+
+
 def _distinct(pairs: list[tuple[str, Any]]) -> None:
     seen = set()
     for key, _ in pairs:

@@ -37,6 +37,22 @@ def decode(text: str | bytes, name: str = "") -> object:
     raise UndecodableError(*report) from None
 
 
+def decode_all(text: str) -> tuple[dict[str, str], dict[str, Any]] | None:
+    """Return the text and the value of each member of a JSON object, read in one go. Thread-safe.
+
+    None where that is not as this library writes it, or a member cannot be read: ``decode`` of each member then gives
+    all that can be had, and says what is wrong with the others.
+    """
+    try:
+        tree = jsontext.read_written(text)
+        return (
+            {name: jsontext.write(item).decode() for name, item in tree.items()},
+            {name: item if type(item) in _PLAIN else read(item, LIMIT) for name, item in tree.items()},
+        )
+    except (Refusal, RecursionError, MemoryError):
+        return None
+
+
 def read(tree: Any, room: int) -> Any:
     """Return the value of a tree that may hold ``room`` levels of containers."""
     kind = type(tree)
