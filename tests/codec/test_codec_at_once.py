@@ -65,3 +65,11 @@ def outcome(read: Any, written: str) -> object:
         return list(texts.items()), list(found.items())
     except UndecodableError as error:
         return str(error)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":1,"a":2}', '{"a":1,"b":2,"a":3}', '{"\\"":1,"\\"":1}', '{"\\u0061":1,"a":1}', '{"":{},"":{}}']
+)
+def test_a_name_that_stands_twice_is_refused(text: str) -> None:
+    with pytest.raises(UndecodableError, match="twice"):
+        read_members(text)
