@@ -31,11 +31,12 @@ def test_through_a_pipe_facts_are_lines_of_tabs_with_a_header(shell: Shell, path
     done = shell.run("doctor")
     header, *lines = [line.split("\t") for line in done.stdout.splitlines()]
     assert header == ["grade", "name", "text", "remedy"]
-    assert [(grade, name) for grade, name, _, _ in lines] == [
-        ("ok", name)
-        for name in ("file", "folder", "space", "sqlite", "journal", "lock", "content", "tables", "strategy")
-    ]
-    assert (done.returncode, done.stderr) == (0, "stratvars: ok 9, warn 0, fail 0\n")
+    names = [name for _, name, _, _ in lines if name != "place"]  # which depends on the machine, and may be a warning
+    assert names == ["file", "folder", "space", "sqlite", "journal", "lock", "content", "tables", "strategy"]
+    assert [grade for grade, name, _, _ in lines if name != "place"] == ["ok"] * len(names)
+    grades = [grade for grade, *_ in lines]
+    counted = f"stratvars: ok {grades.count('ok')}, warn {grades.count('warn')}, fail 0\n"
+    assert (done.returncode, done.stderr) == (0, counted)
     assert f"{path} (chosen by: default)" in lines[0][2]
     assert re.fullmatch(r"bot: revision \d+, saved \d+ s ago \(stop\), stopped", lines[-1][2])
 
@@ -47,7 +48,7 @@ def test_as_json_each_fact_is_one_line_of_plain_ascii(shell: Shell, path: Path) 
     assert done.stdout.isascii()
     facts = [json.loads(line) for line in done.stdout.splitlines()]
     assert all(list(fact) == ["name", "grade", "text", "remedy"] for fact in facts)
-    assert [fact["grade"] for fact in facts] == ["ok"] * 8 + ["warn"] * 2
+    assert [fact["grade"] for fact in facts if fact["name"] != "place"] == ["ok"] * 8 + ["warn"] * 2
     assert any(fact["text"].startswith(f"{HOSTILE}: revision") for fact in facts)
     assert done.returncode == 0, "a warning is not a failure"
 

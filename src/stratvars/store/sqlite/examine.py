@@ -24,6 +24,7 @@ from stratvars.store.fact import Examination, Fact, Grade, another_shape, fail, 
 from stratvars.store.sqlite import rows
 from stratvars.store.sqlite.connect import explain, open_reader
 from stratvars.store.sqlite.lock import FileLock
+from stratvars.store.sqlite.place import about_place
 
 OLDEST: Final = (3, 24, 0)
 """The first version with ON CONFLICT … DO UPDATE."""
@@ -44,7 +45,8 @@ def examine(database: Database, table: str) -> Examination:
     if not os.access(path.parent, os.X_OK):
         return Examination((folder,))
     file = _file(path, database)
-    facts = [file, folder, about_space(shutil.disk_usage(path.parent).free), about_version(sqlite3.sqlite_version_info)]
+    space = about_space(shutil.disk_usage(path.parent).free)
+    facts = [file, folder, *about_place(path), space, about_version(sqlite3.sqlite_version_info)]
     if file.grade is Grade.FAIL or not path.exists():
         return Examination(tuple(facts))
     found = _look_quietly(path, table)
