@@ -72,7 +72,8 @@ def test_a_role_that_may_not_create_runs_a_strategy_once_an_administrator_ran_it
         run_by_an_administrator(found, pg_url, text)
     assert [shell.run(*run).returncode for _ in range(2)] == [0, 0]
     done = shell.run("doctor", *where)
-    assert (done.returncode, done.stderr) == (0, "stratvars: ok 14, warn 0, fail 0\n")
+    assert done.returncode == 0
+    assert done.stderr.endswith(", warn 0, fail 0\n")
     assert '"n":4' in shell.run("show", "Bot", "--json", *where).stdout
 
 

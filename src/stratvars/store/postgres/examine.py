@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from stratvars.database import Database
 from stratvars.errors import UnavailableError
 from stratvars.store.fact import Examination, Fact, Grade, another_shape, fail, lost_row, lost_table, ok, warn
-from stratvars.store.postgres import durability, schema, settings
+from stratvars.store.postgres import durability, schema, settings, vacuum
 from stratvars.store.postgres.connect import WatchedConnection
 from stratvars.store.postgres.explain import SETTING, explain_url
 from stratvars.store.postgres.records import PostgresRecords
@@ -28,7 +28,7 @@ NEWEST: Final = 18
 _CANCELS_SAFELY: Final = 170_000
 _SLOW: Final = 1.0
 _CONNECTIONS: Final = ("max_connections", "superuser_reserved_connections", "reserved_connections")
-_NAMES: Final = (*settings.NAMES, *durability.NAMES, *_CONNECTIONS, "server_encoding")
+_NAMES: Final = (*settings.NAMES, *durability.NAMES, *vacuum.NAMES, *_CONNECTIONS, "server_encoding")
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,12 +225,18 @@ def _look_at_tables(connection: WatchedConnection, table: str, look: Look) -> li
             query = queries(table)["lost"].encode()
             rows = [lost_row(name) for (name,) in connection.execute(query, {}).fetchall()]
             text = f"{table} and those beside it are there, and {look.settings.role!r} may use them"
-            return [ok("tables", text), *_about_thinning(connection, table, look), *rows]
+            return [ok("tables", text), *_about_upkeep(connection, table, look), *rows]
         case schema.Fit.ANOTHER_SHAPE:
             return [another_shape(table)]
         case schema.Fit.NO_RIGHT:
             text = f"they are there, and {look.settings.role!r} lacks rights on them"
             return [fail("tables", text, _by_ddl(table))]
+
+
+def _about_upkeep(connection: WatchedConnection, table: str, look: Look) -> list[Fact]:
+    # A standby clears away what its primary does, and counts nothing itself.
+    found = [] if look.is_standby else [vacuum.about_dead_rows(connection, table, look.settings)]
+    return [*_about_thinning(connection, table, look), *found]
 
 
 def _about_thinning(connection: WatchedConnection, table: str, look: Look) -> list[Fact]:
