@@ -1,5 +1,6 @@
 -- :server  who answers, and how many are connected; every role may see these counts
-SELECT pg_catalog.pg_is_in_recovery(), (SELECT pg_catalog.sum(numbackends) FROM pg_catalog.pg_stat_database)::bigint
+SELECT pg_catalog.pg_is_in_recovery(), (SELECT pg_catalog.sum(numbackends) FROM pg_catalog.pg_stat_database)::bigint,
+    pg_catalog.pg_backend_pid()
 
 -- :settings  what this role meets in this database, and where each comes from
 SELECT current_user::text, current_database()::text, name, setting, source FROM pg_catalog.pg_settings
@@ -58,3 +59,9 @@ FROM (
     FROM pg_catalog.pg_replication_slots WHERE xmin IS NOT NULL
 ) held
 ORDER BY transactions DESC, seconds DESC NULLS LAST LIMIT 1
+
+-- :backend  the process of the server that has this statement
+SELECT pg_catalog.pg_backend_pid()
+
+-- :prepared  what a prepared statement of ours is called in the session that has it
+SELECT name FROM pg_catalog.pg_prepared_statements WHERE statement = %(statement)s

@@ -17,6 +17,7 @@ from stratvars.store.fact import Examination, Fact, Grade, another_shape, fail, 
 from stratvars.store.postgres import durability, schema, settings, vacuum
 from stratvars.store.postgres.connect import WatchedConnection
 from stratvars.store.postgres.explain import SETTING, explain_url
+from stratvars.store.postgres.pooler import about_pooler
 from stratvars.store.postgres.records import PostgresRecords
 from stratvars.store.postgres.session import Session
 from stratvars.store.postgres.settings import Settings, queries
@@ -41,6 +42,7 @@ class Look:
         is_standby: it replays what a primary writes.
         settings: as the role meets them.
         used: connections to all databases.
+        is_lent: the process that answers is not the one that the login named.
         asked, theirs, answered: our clock, the server's, and ours again, in seconds since 1970.
     """
 
@@ -49,6 +51,7 @@ class Look:
     is_standby: bool
     settings: Settings
     used: int
+    is_lent: bool
     asked: float
     theirs: float
     answered: float
@@ -69,7 +72,8 @@ def examine(database: Database, table: str, clock: Callable[[], float] = time.ti
             look = session.run(lambda connection: _look(connection, clock))
         except UnavailableError as error:
             return Examination((fail("connection", f"no connection to {_chosen(database)}", str(error)),))
-        facts = (*_about(look, database), *_tables(session, table, look))
+        pooler = about_pooler(session, database, is_seen=look.is_lent)
+        facts = (*_about(look, database), *pooler, *_tables(session, table, look))
     try:
         with closing(PostgresRecords(database)) as records:
             return Examination(facts, tuple(records.strategies(table)))
@@ -96,13 +100,14 @@ def role_of(database: Database) -> str | None:
 def _look(connection: WatchedConnection, clock: Callable[[], float]) -> Look:
     sql = queries()
     found = settings.read(connection, _NAMES)
-    [is_standby, used] = connection.execute(sql["server"].encode(), {}).fetchone() or (False, 0)
+    [is_standby, used, process] = connection.execute(sql["server"].encode(), {}).fetchone() or (False, 0, 0)
     asked = clock()
     [theirs] = connection.execute(sql["clock"].encode(), {}).fetchone() or (0.0,)
     answered = clock()
     info = connection.info
     address = info.host if info.host.startswith("/") else f"{info.host}:{info.port}"
-    return Look(address, info.server_version, is_standby, found, used, asked, theirs, answered)
+    is_lent = process != info.backend_pid
+    return Look(address, info.server_version, is_standby, found, used, is_lent, asked, theirs, answered)
 
 
 def _about(look: Look, database: Database) -> list[Fact]:
