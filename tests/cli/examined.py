@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from stratvars import Backup
-from stratvars.cli.checkup import about_strategy
+from stratvars.cli.checkup import all_facts
 from stratvars.settings import resolve
 from stratvars.store.fact import Fact, Grade
 from stratvars.store.opening import examine
@@ -19,9 +19,7 @@ def facts_on(url: str, table: str = TABLE) -> dict[str, Fact]:
 
     Where the tests' folder stands is left out: on some machines /tmp is in memory, or the layer of a container.
     """
-    found = examine(resolve(url), table)
-    facts = [fact for fact in found.facts if fact.name != "place"]
-    facts += map(about_strategy, found.strategies)
+    facts = [fact for fact in all_facts(examine(resolve(url), table)) if fact.name != "place"]
     assert all((fact.remedy == "") == (fact.grade is Grade.OK) for fact in facts), "a remedy for all that is bad"
     return {fact.name: fact for fact in facts}
 

@@ -82,7 +82,7 @@ def test_tables_as_they_come_are_well(store: PostgresStore, pg_url: str) -> None
     store.release(claim)
     facts = facts_on(pg_url)
     assert bad(facts) == {}
-    assert "dead beside" in facts["dead_rows"].text
+    assert "dead versions beside" in facts["dead_rows"].text
 
 
 def test_many_dead_rows_without_autovacuum_are_a_warning_whose_remedy_helps(
@@ -197,7 +197,7 @@ def test_whatever_holds_back_is_named_with_its_age(kind: str, said: str, remedy:
 @pytest.mark.parametrize(
     ("heap", "grade", "said"),
     [
-        (replace(MUCH, dead=MANY + 5), Grade.OK, "10,005 dead beside 5 rows"),
+        (replace(MUCH, dead=MANY + 5), Grade.OK, "10,005 dead versions beside 5 rows"),
         (MUCH, Grade.WARN, "it was never vacuumed"),
         (EARLY, Grade.OK, "the last vacuum was 30 s ago"),
         (replace(MUCH, vacuumed=7_300.0), Grade.WARN, "the last vacuum was 2 h ago"),

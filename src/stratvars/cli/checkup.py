@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from shlex import quote
 
+from stratvars import settings
+from stratvars.cli.room import about_growth
 from stratvars.codec import FORMAT
 from stratvars.codec.tree import show
-from stratvars.errors import UndecodableError
+from stratvars.errors import UndecodableError, UsageError
 from stratvars.owner import Life, Owner, look
+from stratvars.retention import Retention
 from stratvars.revision import Stored, split_texts
 from stratvars.schedule import age
-from stratvars.store.fact import Fact, Grade, fail, ok, warn
+from stratvars.store.fact import Examination, Fact, Grade, fail, ok, warn
 
 _NAME = "strategy"
+MANY = 20
+"""So many that are well have a line each; of more, nobody reads them."""
+
+
+def all_facts(found: Examination) -> list[Fact]:
+    """What was found, and what that says of the histories and the strategies."""
+    looked_at = [(stored, about_strategy(stored)) for stored in found.strategies]
+    well = [stored for stored, fact in looked_at if fact.grade is Grade.OK]
+    if len(well) <= MANY:
+        strategies = [fact for _, fact in looked_at]
+    else:
+        strategies = [fact for _, fact in looked_at if fact.grade is not Grade.OK] + [_about_many(well)]
+    return [*found.facts, *_about_histories(found), *strategies]
+
+
+def _about_many(well: Sequence[Stored]) -> Fact:
+    running = sum(stored.owner != "" for stored in well)
+    last = min(well, key=lambda stored: stored.age)
+    text = f"{len(well):,} strategies are well, {running:,} of them running; saved last: {last.strategy}"
+    return ok(_NAME, f"{text}, {age(last.age)} ago. stratvars list names all")
+
+
+def _about_histories(found: Examination) -> Iterator[Fact]:
+    if found.histories is not None:
+        try:
+            retention = settings.retention(None)
+        except UsageError as error:
+            yield fail("retention", str(error), f"correct {settings.RETENTION_VARIABLE}, or leave it out")
+            retention = Retention()
+        yield from about_growth(found.histories, retention)
 
 
 def about_strategy(stored: Stored) -> Fact:

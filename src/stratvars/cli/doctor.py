@@ -78,12 +78,11 @@ def _print_ddl(database: Database, table: str, role: str | None) -> None:
 
 
 def _examine(database: Database, table: str, *, as_json: bool) -> int:
-    from stratvars.cli.checkup import about_strategy
+    from stratvars.cli.checkup import all_facts
     from stratvars.store.fact import Grade
     from stratvars.store.opening import examine
 
-    found = examine(database, table)
-    facts = [*found.facts, *map(about_strategy, found.strategies)]
+    facts = all_facts(examine(database, table))
     if as_json:
         _print_json(facts)
     else:

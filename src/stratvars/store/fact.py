@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from stratvars.revision import Stored
+from stratvars.store.growth import Histories
 
 
 class Grade(StrEnum):
@@ -45,10 +46,12 @@ class Examination:
     Attributes:
         facts: about the database, in the order they were looked at.
         strategies: what is saved in the table, by name; none when it could not be looked at.
+        histories: how large they are; None when they could not be looked at.
     """
 
     facts: tuple[Fact, ...]
     strategies: tuple[Stored, ...] = ()
+    histories: Histories | None = None
 
 
 def ok(name: str, text: str) -> Fact:

@@ -65,3 +65,21 @@ SELECT pg_catalog.pg_backend_pid()
 
 -- :prepared  what a prepared statement of ours is called in the session that has it
 SELECT name FROM pg_catalog.pg_prepared_statements WHERE statement = %(statement)s
+
+-- :history_size  what the history takes with all that belongs to it, and on how many pages its rows stand
+SELECT sum(pg_catalog.pg_total_relation_size(relid))::bigint,
+    sum(pg_catalog.pg_relation_size(relid) / current_setting('block_size')::bigint)::bigint
+FROM (
+    SELECT pg_catalog.to_regclass(%(name)s) AS relid
+    UNION SELECT relid FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass(%(name)s))
+) parts
+
+-- :growth  what is kept of each strategy, from a share of the pages, whole ones at random
+SELECT strategy_id, count(*), sum(octet_length(changed) + %(row)s::bigint)::bigint,
+    count(*) FILTER (WHERE saved_at > clock_timestamp() - interval '1 day'),
+    coalesce(sum(octet_length(changed) + %(row)s::bigint) FILTER (
+        WHERE saved_at > clock_timestamp() - interval '1 day'
+    ), 0)::bigint,
+    extract(epoch FROM clock_timestamp() - min(saved_at))::float8
+FROM {T_history} TABLESAMPLE SYSTEM (%(percent)s::real)
+GROUP BY strategy_id

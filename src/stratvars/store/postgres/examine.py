@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from stratvars.database import Database
 from stratvars.errors import UnavailableError
 from stratvars.store.fact import Examination, Fact, Grade, another_shape, fail, lost_row, lost_table, ok, warn
-from stratvars.store.postgres import durability, schema, settings, vacuum
+from stratvars.store.postgres import durability, schema, settings, sizes, vacuum
 from stratvars.store.postgres.connect import WatchedConnection
 from stratvars.store.postgres.explain import SETTING, explain_url
 from stratvars.store.postgres.pooler import about_pooler
@@ -73,10 +73,11 @@ def examine(database: Database, table: str, clock: Callable[[], float] = time.ti
         except UnavailableError as error:
             return Examination((fail("connection", f"no connection to {_chosen(database)}", str(error)),))
         pooler = about_pooler(session, database, is_seen=look.is_lent)
-        facts = (*_about(look, database), *pooler, *_tables(session, table, look))
+        tables = _tables(session, table, look)
+        facts = (*_about(look, database), *pooler, *tables.facts)
     try:
         with closing(PostgresRecords(database)) as records:
-            return Examination(facts, tuple(records.strategies(table)))
+            return Examination(facts, tuple(records.strategies(table)), tables.histories)
     except UnavailableError as error:
         is_said = any(fact.name == "tables" and fact.grade is Grade.FAIL for fact in facts)
         return Examination(facts if is_said else (*facts, fail("strategies", "they cannot be read", str(error))))
@@ -210,32 +211,33 @@ def _clock(look: Look) -> Fact:
     )
 
 
-def _tables(session: Session, table: str, look: Look) -> list[Fact]:
+def _tables(session: Session, table: str, look: Look) -> Examination:
     try:
         return session.run(lambda connection: _look_at_tables(connection, table, look))
     except UnavailableError as error:
-        return [fail("tables", f"they cannot be looked at: {error}", _by_ddl(table))]
+        return Examination((fail("tables", f"they cannot be looked at: {error}", _by_ddl(table)),))
 
 
-def _look_at_tables(connection: WatchedConnection, table: str, look: Look) -> list[Fact]:
+def _look_at_tables(connection: WatchedConnection, table: str, look: Look) -> Examination:
     missing = schema.missing(connection, table)
     if "T" not in missing and not schema.keeps_contract(connection, table):
-        return [another_shape(table)]
+        return Examination((another_shape(table),))
     if missing:
         is_lost = "T" in missing and "T_writers" not in missing
         names = [table + key[1:] for key in missing]
-        return [lost_table(table) if is_lost else _to_be_made(connection, table, names)]
+        return Examination((lost_table(table) if is_lost else _to_be_made(connection, table, names),))
     match schema.fit(connection, table):
         case schema.Fit.FITS:
             query = queries(table)["lost"].encode()
             rows = [lost_row(name) for (name,) in connection.execute(query, {}).fetchall()]
-            text = f"{table} and those beside it are there, and {look.settings.role!r} may use them"
-            return [ok("tables", text), *_about_upkeep(connection, table, look), *rows]
+            there = ok("tables", f"{table} and those beside it are there, and {look.settings.role!r} may use them")
+            facts = (there, *_about_upkeep(connection, table, look), *rows)
+            return Examination(facts, histories=sizes.histories(connection, table))
         case schema.Fit.ANOTHER_SHAPE:
-            return [another_shape(table)]
+            return Examination((another_shape(table),))
         case schema.Fit.NO_RIGHT:
             text = f"they are there, and {look.settings.role!r} lacks rights on them"
-            return [fail("tables", text, _by_ddl(table))]
+            return Examination((fail("tables", text, _by_ddl(table)),))
 
 
 def _about_upkeep(connection: WatchedConnection, table: str, look: Look) -> list[Fact]:

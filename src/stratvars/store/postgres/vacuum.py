@@ -102,7 +102,7 @@ def judge(heaps: Sequence[Heap], holder: Holder | None, settings: Settings) -> F
     many = sorted((heap for heap in heaps if heap.has_many), key=lambda heap: heap.dead - heap.live, reverse=True)
     cause = _cause(many[0], holder, settings) if many else None
     if cause is None:
-        text = f"{sum(heap.dead for heap in heaps):,} dead beside {sum(heap.live for heap in heaps):,} rows"
+        text = f"{sum(heap.dead for heap in heaps):,} dead versions beside {sum(heap.live for heap in heaps):,} rows"
         return ok("dead_rows", f"{text}; {_about_last(heaps)}")
     text = f"{'; '.join(map(str, many))}. Every save and every start reads past them"
     return warn("dead_rows", f"{text}: {cause[0]}", cause[1])
@@ -110,7 +110,7 @@ def judge(heaps: Sequence[Heap], holder: Holder | None, settings: Settings) -> F
 
 def _about_last(heaps: Sequence[Heap]) -> str:
     known = [heap.vacuumed for heap in heaps if heap.vacuumed is not None]
-    return f"the last vacuum was {age(min(known))} ago" if known else "there was no vacuum yet"
+    return f"the last vacuum was {age(min(known))} ago" if known else "no vacuum was needed yet"
 
 
 def _cause(worst: Heap, holder: Holder | None, settings: Settings) -> tuple[str, str] | None:

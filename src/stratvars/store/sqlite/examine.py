@@ -12,6 +12,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -21,7 +22,7 @@ from stratvars.errors import UnavailableError
 from stratvars.revision import Stored
 from stratvars.store import sqlfiles
 from stratvars.store.fact import Examination, Fact, Grade, another_shape, fail, lost_row, lost_table, ok, warn
-from stratvars.store.sqlite import rows
+from stratvars.store.sqlite import rows, upkeep
 from stratvars.store.sqlite.connect import explain, open_reader
 from stratvars.store.sqlite.lock import FileLock
 from stratvars.store.sqlite.place import about_place
@@ -29,6 +30,8 @@ from stratvars.store.sqlite.place import about_place
 OLDEST: Final = (3, 24, 0)
 """The first version with ON CONFLICT … DO UPDATE."""
 LITTLE_SPACE: Final = 100_000_000
+NEARLY_FULL: Final = 10_000_000
+"""Bytes: the log alone takes four million before it is emptied, and a state may be of millions, too."""
 _PATIENCE: Final = 1.0
 _HEADER: Final = 20
 _WAL: Final = 2
@@ -52,7 +55,7 @@ def examine(database: Database, table: str) -> Examination:
     found = _look_quietly(path, table)
     if len(found.facts) > 1:
         facts += [_journal(path), _lock(path)]
-    return Examination((*facts, *found.facts), found.strategies)
+    return replace(found, facts=(*facts, *found.facts))
 
 
 def _folder(folder: Path) -> Fact:
@@ -100,6 +103,8 @@ def about_space(free: int) -> Fact:
     text = f"{free / 1_000_000:,.0f} MB free"
     if free >= LITTLE_SPACE:
         return ok("space", text)
+    if free < NEARLY_FULL:
+        return fail("space", f"{text}: the next save may not find any", "make room on that disk")
     return warn("space", f"{text}: without any, nothing can be saved", "make room on that disk")
 
 
@@ -116,7 +121,7 @@ def _journal(path: Path) -> Fact:
     with path.open("rb") as file:
         is_log = file.read(_HEADER)[18:19] == bytes([_WAL])
     mode = "a write-ahead log" if is_log else "to be made a write-ahead log at the next start"
-    return ok("journal", f"{mode}; every start sets synchronous=FULL for itself, and reads it back")
+    return upkeep.about_log(path, f"{mode}; every start sets synchronous=FULL for itself, and reads it back")
 
 
 def _lock(path: Path) -> Fact:
@@ -155,8 +160,8 @@ def _look(path: Path, table: str, open_: Callable[[Path], sqlite3.Connection]) -
             content = _content(connection, path)
             if content.grade is Grade.FAIL:
                 return Examination((content,))
-            facts, strategies = _tables(connection, table)
-            return Examination((content, *facts), strategies)
+            found = _tables(connection, table, path)
+            return replace(found, facts=(content, *found.facts))
     except UnavailableError as error:
         return Examination((fail("content", f"{path.name} cannot be read", str(error)),))
     except sqlite3.Error as error:
@@ -175,26 +180,27 @@ def _content(connection: sqlite3.Connection, path: Path) -> Fact:
     """Every page and every row is looked at, which for a large file takes its time."""
     [said] = connection.execute("PRAGMA quick_check(1)").fetchone()
     if said == "ok":
-        return ok("content", "quick_check found no damage")
+        return upkeep.about_content(connection, path)
     return fail("content", f"it is damaged: {said}", f"put a copy back in the place of {path}, or {_ELSEWHERE}")
 
 
-def _tables(connection: sqlite3.Connection, table: str) -> tuple[list[Fact], tuple[Stored, ...]]:
+def _tables(connection: sqlite3.Connection, table: str, path: Path) -> Examination:
     sql, questions = sqlfiles.statements(_PACKAGE, table), sqlfiles.statements(_PACKAGE, table, "doctor.sql")
     names = [table + ending for ending in _TABLES]
     missing = [name for name in names if connection.execute(questions["present"], (name,)).fetchone() is None]
     if names[0] in missing and names[1] not in missing:
-        return [lost_table(table)], ()
+        return Examination((lost_table(table),))
     used = () if names[0] in missing else _USED[: 1 if missing else None]
     if not all(_fits(connection, sql, name) for name in used):
-        return [another_shape(table)], ()
+        return Examination((another_shape(table),))
     if missing:
-        return [ok("tables", f"{', '.join(missing)}: not there yet, will be made at the first start")], ()
+        return Examination((ok("tables", f"{', '.join(missing)}: not there yet, will be made at the first start"),))
     found = [_read(row) for row in connection.execute(sql["all_current"])]
     facts = [ok("tables", f"{table} and those beside it are there")]
     facts += [lost_row(name) for (name,) in connection.execute(questions["lost"])]
     facts += [fact for fact in found if isinstance(fact, Fact)]
-    return facts, tuple(stored for stored in found if isinstance(stored, Stored))
+    strategies = tuple(stored for stored in found if isinstance(stored, Stored))
+    return Examination(tuple(facts), strategies, upkeep.histories(connection, questions, path))
 
 
 def _read(row: tuple[Any, ...]) -> Stored | Fact:
