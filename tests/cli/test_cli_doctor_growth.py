@@ -200,7 +200,15 @@ def test_only_the_largest_are_named_and_what_is_estimated_is_rounded() -> None:
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(999, "1 kB"), (0, "0 kB"), (1.5e6, "1.5 MB"), (256e6, "256 MB"), (7e9, "7.0 GB"), (3e12, "3.0 TB")],
+    [
+        (999, "999 bytes"),
+        (0, "0 bytes"),
+        (45_056, "45 kB"),
+        (1.5e6, "1.5 MB"),
+        (256e6, "256 MB"),
+        (7e9, "7.0 GB"),
+        (3e12, "3.0 TB"),
+    ],
 )
 def test_bytes_are_said_in_the_unit_that_fits(count: float, text: str) -> None:
     assert size(count) == text

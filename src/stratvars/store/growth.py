@@ -99,8 +99,9 @@ def days_of_room(free: float, growing: Iterable[tuple[float, float]]) -> float:
 
 
 def size(count: float) -> str:
-    """So many bytes, for a message: ``12 kB``, ``3.4 MB``, ``120 GB``."""
-    for unit, one in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+    """So many bytes, for a message: ``112 bytes``, ``12 kB``, ``3.4 MB``, ``120 GB``."""
+    for unit, one in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= one:
-            return f"{count / one:,.{0 if count >= 100 * one else 1}f} {unit}"
-    return f"{count / 1000:,.0f} kB"
+            digits = 0 if unit == "kB" or count >= 100 * one else 1
+            return f"{count / one:,.{digits}f} {unit}"
+    return f"{count:.0f} bytes"
