@@ -11,6 +11,7 @@ from examined import bad, facts_on
 from postgres.pooler import Mode, Pooler, pooler
 from postgres.proxy import Proxy
 from postgres.servers import Server
+from postgres.standby import Pair
 from postgres.stores import history, rows, store_at
 from stratvars import Backup
 from stratvars.errors import StratvarsError
@@ -63,6 +64,13 @@ def test_one_that_lends_its_connections_in_turns_is_told_by_that(pg: Server, pg_
         for _ in range(5):
             stack.enter_context(closing(psycopg.connect(between.url(pg_url))))
         [fact] = about(between.url(pg_url))
+    assert "for a transaction" in fact.text
+
+
+@pytest.mark.torture
+def test_one_in_front_of_a_standby_is_told_as_any_other(pair: Pair) -> None:
+    with pooler(pair.standby.port, Mode.TRANSACTION) as between:
+        [fact] = about(between.url(pair.standby_url))
     assert "for a transaction" in fact.text
 
 

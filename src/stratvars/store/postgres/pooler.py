@@ -113,7 +113,7 @@ def _prepares(connection: WatchedConnection) -> bool:
     """
     if connection.prepare_threshold is None:
         return False  # this session met an error that only comes of a pooler which does not
-    with transaction(connection):
+    with transaction(connection, "READ COMMITTED READ ONLY"):  # a standby refuses one that could write
         connection.execute(_PREPARED, prepare=True)
         query = queries()["prepared"].encode()
         names = [name for (name,) in connection.execute(query, {"statement": _PREPARED}, prepare=False).fetchall()]

@@ -88,7 +88,10 @@ def _unescaped(field: str) -> str:
 
 
 def about_place(path: Path) -> list[Fact]:
-    """The fact on the place of a database file, which need not be there yet; none where the system tells nothing."""
+    """The fact on the place of a database file, its links followed, which need not be there yet.
+
+    None where the system tells nothing.
+    """
     if sys.platform != "linux":
         return []
     try:
@@ -133,12 +136,10 @@ def judge_both(folder: Mount, file: Mount, *, is_container: bool) -> Fact:
         return found
     if found.remedy == "":
         return judge(file, is_container=is_container)
-    text = (
-        f"only the file is mounted at {file.point}; its log, which holds the newest saves, stands beside it, and there"
-    )
+    text = f"only the file is mounted at {file.point}; its log, which holds the newest saves, stands beside it"
     return warn(
         "place",
-        f"{text} {found.text}",
+        f"{text}: {found.text}",
         f"mount the folder {folder.point} in place of the file alone, or name a PostgreSQL in DB_CONNECTION_STR",
     )
 
