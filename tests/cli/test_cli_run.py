@@ -56,6 +56,14 @@ def test_the_options_win_over_the_class(shell: Shell) -> None:
     assert [file.name for file in shell.folder.glob("stratvars.db*")] == []
 
 
+def test_the_retention_is_the_option_before_it_is_that_of_the_environment(tmp_path: Path) -> None:
+    shell = Shell(tmp_path, {"STRATVARS_RETENTION": "never"})
+    write_bot(shell)
+    assert "STRATVARS_RETENTION (environment STRATVARS_RETENTION) is 'never'" in shell.refused("run", "bot.py")
+    done = shell.run("run", "bot.py", "--retention", "everything=1d, size=1MB", "--max-iterations", "1")
+    assert done.returncode == 0, done.stderr
+
+
 def test_without_options_the_class_and_the_environment_decide(shell: Shell) -> None:
     write_bot(shell)
     shell.write(".env", "STRATEGY_NAME=from-env\nDB_CONNECTION_STR=sqlite:///env.db\n")
@@ -232,6 +240,7 @@ def test_a_state_that_cannot_be_read_is_refused_with_3(shell: Shell) -> None:
         (["--name", ""], "the strategy's name"),
         (["--db", "bots.db"], "it is a path; as a URL it is sqlite:///bots.db"),
         (["--db", "mysql://root@host/x"], "it does not begin with postgresql:// or sqlite:///"),
+        (["--retention", "7"], "--retention is '7'"),
         (["--table", "my_writers"], "ends in _writers"),
     ],
 )

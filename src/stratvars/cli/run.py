@@ -82,6 +82,12 @@ Exit codes:
     help="While the database cannot be used: trade on, or begin no iteration after the end of the lease. "
     "Default: as in the class, else STRATVARS_ON_OUTAGE (environment or .env), else trade.",
 )
+@click.option(
+    "--retention",
+    metavar="HOW",
+    help="How long revisions are kept, as for prune --keep: all, 30d, or parts such as everything=7d size=256MB. "
+    "Default: as in the class, else STRATVARS_RETENTION (environment or .env), else as docs/history.md says.",
+)
 def run(
     *,
     bot: str,
@@ -96,15 +102,19 @@ def run(
     take_over: bool,
     lease: str | None,
     on_outage: str | None,
+    retention: str | None,
 ) -> None:
     """Run the strategy in a Python file until it ends or is stopped."""
     from stratvars.cli.loading import load_strategy
     from stratvars.cli.target import find_target
+    from stratvars.retention import parse as parse_retention
     from stratvars.schedule import parse
     from stratvars.settings import seconds_in
 
     if sleeptime is not None:
         parse(sleeptime)
+    if retention is not None:
+        parse_retention(retention, "--retention")
     times = {"start_timeout": start_timeout, "wait": wait, "lease": lease}
     seconds = {
         name: None if text is None else seconds_in(text, "--" + name.replace("_", "-")) for name, text in times.items()
@@ -116,6 +126,7 @@ def run(
         "db_connection_str": db,
         "backup_table_name": table,
         "on_outage": on_outage,
+        "retention": retention,
         **seconds,
     }
     chosen = load_strategy(target)
