@@ -13,7 +13,7 @@ from stratvars import names
 from stratvars.database import Database
 from stratvars.errors import NotSavedError, OwnedError, UsageError
 from stratvars.owner import Life, Owner
-from stratvars.ownership import life_of
+from stratvars.ownership import Locks, life_of
 from stratvars.revision import Holder
 from stratvars.store.moving import BEGINNING, Target, There, Whole
 from stratvars.store.opening import open_source, open_target
@@ -102,7 +102,7 @@ def history_of(database: Database, table: str, name: str) -> tuple[int, datetime
         return source.count(name, BEGINNING), None if oldest is None else oldest.saved_at
 
 
-def check_free(target: Target, there: There) -> None:
+def check_free(target: Locks, there: There) -> None:
     """Return when nobody holds the strategy, or who holds it is dead or let the lease end.
 
     Raises:

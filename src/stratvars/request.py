@@ -112,14 +112,21 @@ def _is_made(store: Store, table: str, strategy: str, asking: Asking) -> bool:
     except OwnedError:
         return False
     try:
-        _make(store, claim, asking)
+        make(store, claim, asking)
     finally:
         with suppress(UnavailableError):  # the next start sees that this process is dead
             store.release(claim)
     return True
 
 
-def _make(store: Store, claim: Claim, asking: Asking) -> None:
+def make(store: Store, claim: Claim, asking: Asking) -> None:
+    """Make the edits that wait, as the writer of a strategy that does not run.
+
+    Raises:
+        NotSavedError: it was changed meanwhile; the edits still wait.
+        RestoreError: what is saved cannot be read; they still wait.
+        UnavailableError: the database cannot be used.
+    """
     stored = asking.until_answered(lambda: store.load(claim))
     [answer] = asking.until_answered(lambda: store.renew([Renewing(claim, claim.revision)]))
     if stored is None or not isinstance(answer, Renewed) or not answer.edits:

@@ -1,4 +1,4 @@
-"""``stratvars prune``: remove old revisions from histories, at once."""
+"""``stratvars prune``: remove old revisions from histories, at once; or a variable from all of a strategy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from stratvars.cli.errors import tell
-from stratvars.cli.options import CODES, db_option, table_option
+from stratvars.cli.forget import forget
+from stratvars.cli.options import OWNED_CODES, db_option, table_option
 from stratvars.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,8 +24,9 @@ Examples:
   stratvars prune btc-live --dry-run
   stratvars prune btc-live --keep 30d
   stratvars prune --all --yes
-  stratvars prune --all --keep "everything=1d hourly=30d daily=1y revisions=20000" --yes
-{CODES}""".replace("1y", "52w")
+  stratvars prune --all --keep "everything=1d hourly=30d daily=52w revisions=20000" --yes
+  stratvars prune btc-live --variable api_key
+{OWNED_CODES}"""
 
 
 @click.command(epilog=_EXAMPLE)
@@ -35,6 +37,14 @@ Examples:
     metavar="HOW",
     help="What to keep: all, 30d for every revision of so long, or parts such as everything=7d hourly=90d daily=all "
     "revisions=100000 size=256MB, which are the defaults. Default: STRATVARS_RETENTION, else these.",
+)
+@click.option(
+    "--variable",
+    "variables",
+    metavar="VARIABLE",
+    multiple=True,
+    help="Erase this variable of one strategy, which must not run, also from every revision and edit. For what should "
+    "never have been saved. May be given several times.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would go, and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -48,18 +58,27 @@ def prune(
     names: tuple[str, ...],
     is_all: bool,
     keep: str | None,
+    variables: tuple[str, ...],
     dry_run: bool,
     yes: bool,
     as_json: bool,
     db: str | None,
     table: str,
 ) -> None:
-    """Remove old revisions from the history of strategies.
+    """Remove old revisions of strategies, or erase a variable.
 
     A strategy that runs does this by itself, as its setting "retention" says. One that does not run is pruned by nobody
     else. The strategies may run meanwhile. The state as of every revision that stays is what it was; the newest one,
     the last completed iteration, and those before a crash stay. What is removed cannot be brought back.
+
+    With --variable no revision goes: a variable goes out of all of them, and out of the edits. It shows where the
+    variable stands, asks, and then says what is out of its reach. Killed in between, it is run again.
     """
+    if variables:
+        name = _check_erasing(names, variables[0], is_all=is_all, keep=keep)
+        _check_can_be_asked(yes=yes or dry_run)
+        forget(name, variables, dry_run=dry_run, yes=yes, as_json=as_json, db=db, table=table)
+        return
     from stratvars import settings
     from stratvars.prune import look
     from stratvars.prune import prune as prune_one
@@ -67,8 +86,7 @@ def prune(
 
     if bool(names) == is_all:
         raise UsageError("name the strategies to prune, or give --all for every one in the table")
-    if not (yes or dry_run or _can_be_asked()):
-        raise UsageError("there is no terminal to ask on; add --yes to prune, or --dry-run to see what would go")
+    _check_can_be_asked(yes=yes or dry_run)
     retention = settings.retention(None) if keep is None else parse(keep, "--keep")
     database = settings.resolve(db)
     found = [look(database, table, name, retention) for name in _known(names, db, table)]
@@ -86,6 +104,17 @@ def prune(
         tell(f"{name}: {done.removed.revisions:,.0f} of {done.had.revisions:,.0f} revisions removed")
 
 
+def _check_erasing(names: Sequence[str], variable: str, *, is_all: bool, keep: str | None) -> str:
+    """The one strategy to erase a variable from."""
+    if is_all or len(names) != 1:
+        raise UsageError(f"name one strategy to erase from: stratvars prune btc-live --variable {variable}")
+    if keep is not None:
+        raise UsageError(
+            "--keep removes old revisions, --variable a variable from all of them: run one after the other"
+        )
+    return names[0]
+
+
 def _known(names: Sequence[str], db: str | None, table: str) -> list[str]:
     from stratvars.archive import open_archive
     from stratvars.cli.finding import check_known
@@ -98,8 +127,9 @@ def _known(names: Sequence[str], db: str | None, table: str) -> list[str]:
         return [*dict.fromkeys(names)]
 
 
-def _can_be_asked() -> bool:
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
+def _check_can_be_asked(*, yes: bool) -> None:
+    if not yes and not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
+        raise UsageError("there is no terminal to ask on; add --yes to prune, or --dry-run to see what would go")
 
 
 def _show(found: Sequence[Pruned], *, as_json: bool) -> None:

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from stratvars.edits import Asked, Edit
 from stratvars.outcome import Outcome, Renewal
 from stratvars.revision import LEASE, Claim, Entry, Holder, Kept, Moment, Renewing, Revision, Stored
 from stratvars.store.tenure import Tenure
 from stratvars.thinning import Place, Plan, Step
+
+if TYPE_CHECKING:
+    from stratvars.erasing import Erased, Erasing
 
 PATIENCE = 1.0
 """Seconds to wait for somebody's lock: under the deadline of a backup."""
@@ -102,6 +105,20 @@ class Store(Protocol):
         The state as of every revision that stays is what it was, for readers of any moment; who reads while a step is
         made sees the history before it or after it. Nothing is done, and the plan says to go on where the step began,
         while another one thins the same history.
+        """
+
+    def erase(self, table: str, strategy: str, step: Erasing) -> Erased:
+        """Carry one step of erasing variables out, in one short transaction on the history or on the edits.
+
+        The state as of every revision is what it was, without them. The current state is not touched: it must not have
+        them any more. Nothing is done, and the answer says to take the same step, while another one thins the history.
+        """
+
+    def scrub(self, table: str) -> list[str]:
+        """Let what is in no row any more be in none of the database's files, as far as this can be done from here.
+
+        Returns:
+            Sentences that say where it may still stand, and what helps.
         """
 
     def names(self, table: str) -> list[str]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from stratvars.edits import Asked, Edit, Fate
 from stratvars.outcome import Outcome, Renewal, Renewed, Saved, WentBack
@@ -31,6 +32,9 @@ from stratvars.store.tenure import KEPT, Tenure
 from stratvars.store.thin import thin
 from stratvars.store.verdict import Found, grant, judge, judge_renewal
 from stratvars.thinning import Place, Plan, Step
+
+if TYPE_CHECKING:
+    from stratvars.erasing import Erased, Erasing
 
 
 @dataclass(slots=True)
@@ -183,6 +187,17 @@ class MemoryStore:
         with self._mutex:
             row = self._tables[table].get(strategy) or _Row(Found(0, 0, "", ""))
             return thin(MemoryShelf(row), step)
+
+    def erase(self, table: str, strategy: str, step: Erasing) -> Erased:
+        from stratvars.store.erase import erase  # for a command, and for no bot
+        from stratvars.store.memory_erasing import MemoryErasable
+
+        with self._mutex:
+            row = self._tables[table].get(strategy) or _Row(Found(0, 0, "", ""))
+            return erase(MemoryErasable(row), step)
+
+    def scrub(self, table: str) -> list[str]:  # noqa: ARG002  the port's signature
+        return []
 
     def names(self, table: str) -> list[str]:
         return [stored.strategy for stored in self.strategies(table)]

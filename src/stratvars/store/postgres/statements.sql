@@ -560,3 +560,25 @@ WITH settings AS MATERIALIZED (
     RETURNING w.epoch
 )
 SELECT found.*, taken.epoch FROM found LEFT JOIN taken ON true
+
+-- :said  what revisions say, from one place to another
+SELECT epoch, revision, changed, removed, held_back FROM {T_history}
+WHERE strategy_id = %(strategy)s AND (epoch, revision) >= (%(epoch)s::bigint, %(revision)s::bigint)
+    AND (epoch, revision) <= (%(last_epoch)s::bigint, %(last_revision)s::bigint)
+ORDER BY epoch, revision
+
+-- :say  what a revision says without what is erased
+UPDATE {T_history} SET changed = %(changed)s::text, removed = %(removed)s::text, held_back = %(held_back)s::text
+WHERE strategy_id = %(strategy)s AND epoch = %(epoch)s::bigint AND revision = %(revision)s::bigint
+
+-- :noted  what edits say, in their order
+SELECT id, change, note, said FROM {T_edits}
+WHERE strategy_id = %(strategy)s AND id > %(after)s::bigint AND id <= %(last)s::bigint
+ORDER BY id LIMIT %(limit)s::bigint
+
+-- :note  what an edit says without what is erased
+UPDATE {T_edits} SET change = %(change)s::text, note = %(note)s::text, said = %(said)s::text
+WHERE strategy_id = %(strategy)s AND id = %(number)s::bigint
+
+-- :vacuum  room that nothing stands in any more is given free; what is not this role's is skipped with a warning
+VACUUM {T}, {T_writers}, {T_history}, {T_edits}

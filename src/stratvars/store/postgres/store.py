@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stratvars.database import Database
 from stratvars.edits import Edit
@@ -20,6 +20,9 @@ from stratvars.store.postgres.shelf import thin_one
 from stratvars.store.postgres.statements import statements
 from stratvars.store.verdict import Found, grant, judge_renewal
 from stratvars.thinning import Plan, Step
+
+if TYPE_CHECKING:
+    from stratvars.erasing import Erased, Erasing
 
 _Result = TypeVar("_Result")
 _TRIES = 5
@@ -120,6 +123,16 @@ class PostgresStore:
 
     def thin(self, table: str, strategy: str, step: Step) -> Plan:
         return self._run(lambda connection: thin_one(connection, table, strategy, step))
+
+    def erase(self, table: str, strategy: str, step: Erasing) -> Erased:
+        from stratvars.store.postgres.erasing import erase_one  # for a command, and for no bot
+
+        return self._run(lambda connection: erase_one(connection, table, strategy, step))
+
+    def scrub(self, table: str) -> list[str]:
+        from stratvars.store.postgres.erasing import scrub
+
+        return self._run(lambda connection: scrub(connection, table))
 
     def names(self, table: str) -> list[str]:
         query = statements(table)["names"].encode()

@@ -271,3 +271,29 @@ WHERE strategy_id = :strategy AND epoch = :epoch AND revision = :number
 
 -- :remove  a revision that is kept no longer
 DELETE FROM {T_history} WHERE strategy_id = :strategy AND epoch = :epoch AND revision = :number
+
+-- :said  what revisions say, from one place to another
+SELECT epoch, revision, changed, removed, held_back FROM {T_history}
+WHERE strategy_id = :strategy AND (epoch, revision) >= (:epoch, :revision)
+    AND (epoch, revision) <= (:last_epoch, :last_revision)
+ORDER BY epoch, revision
+
+-- :say  what a revision says without what is erased; a text that is no UTF-8 comes as its bytes
+UPDATE {T_history} SET changed = CAST(:changed AS TEXT), removed = :removed, held_back = :held_back
+WHERE strategy_id = :strategy AND epoch = :epoch AND revision = :revision
+
+-- :noted  what edits say, in their order
+SELECT id, change, note, said FROM {T_edits}
+WHERE strategy_id = :strategy AND id > :after AND id <= :last ORDER BY id LIMIT :limit
+
+-- :note  what an edit says without what is erased
+UPDATE {T_edits} SET change = :change, note = :note, said = :said WHERE strategy_id = :strategy AND id = :number
+
+-- :wipe  what is overwritten or deleted on this connection from now on is overwritten with zeros
+PRAGMA secure_delete = ON
+
+-- :rewrite_file  every page anew, from what is there alone; what was deleted before stood between it and on free pages
+VACUUM
+
+-- :empty_log  the log brought into the file, and cut to nothing; sqlite.org/pragma.html
+PRAGMA wal_checkpoint(TRUNCATE)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stratvars.edits import Edit
 from stratvars.errors import RefusedError, UnavailableError
@@ -24,6 +25,9 @@ from stratvars.store.sqlite.starts import StartLocks
 from stratvars.store.thin import thin
 from stratvars.store.verdict import Found, grant, judge, judge_renewal
 from stratvars.thinning import Plan, Step
+
+if TYPE_CHECKING:
+    from stratvars.erasing import Erased, Erasing
 
 _PACKAGE = __package__ or ""
 
@@ -164,6 +168,18 @@ class SqliteStore:
         sql = self._tables[table]
         with self._write() as connection:
             return thin(SqliteShelf(connection, sql, strategy), step)
+
+    def erase(self, table: str, strategy: str, step: Erasing) -> Erased:
+        from stratvars.store.sqlite.erasing import erase_one  # for a command, and for no bot
+
+        with self._write() as connection:
+            return erase_one(connection, self._tables[table], strategy, step)
+
+    def scrub(self, table: str) -> list[str]:
+        from stratvars.store.sqlite.erasing import scrub
+
+        with self._mutex, self._file_lock().hold(PATIENCE), self._use() as connection:
+            return scrub(connection, self._tables[table], self._path)
 
     def names(self, table: str) -> list[str]:
         sql = self._tables[table]
