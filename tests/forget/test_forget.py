@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 
+import psycopg
 import pytest
 from remembering import CANARY, KEY, NAME, TABLE, ask, by_hand, fill, forgotten, found_in, holding, rows_of, states
 
 from either import sql
 from stratvars import Backup, forget, open_archive
 from stratvars.edits import Change, Edit
-from stratvars.errors import NewerFormatError, OwnedError, UndecodableError
+from stratvars.errors import NewerFormatError, OwnedError, UnavailableError, UndecodableError
 from stratvars.settings import resolve
+from stratvars.store.postgres.statements import statements, table_names
 from stratvars.traces import NOTE
 
 
@@ -130,3 +132,21 @@ def test_where_the_row_is_gone_the_past_is_erased_all_the_same(any_url: str) -> 
     before = states(any_url)
     done = forgotten(any_url)
     assert (done.revision, holding(any_url), states(any_url)) == (0, [], before)
+
+
+def test_who_thins_the_history_meanwhile_is_waited_for(
+    pg_url: str, monkeypatch: pytest.MonkeyPatch, admin: psycopg.Connection
+) -> None:
+    with Backup(NAME, pg_url) as backup:
+        backup.vars.api_key = CANARY
+    lock = statements(TABLE)["thinner"].encode()
+    who = {"strategy": NAME, "history": table_names(TABLE)["T_history"]}
+    with admin.transaction():
+        assert admin.execute(lock, who).fetchone() == (True,)
+        monkeypatch.setattr(forget, "_BUSY", 2)
+        with pytest.raises(UnavailableError, match="being thinned by somebody else") as caught:
+            forgotten(pg_url)
+    assert "run the command again" in caught.value.__notes__[0]
+    assert holding(pg_url) == ["vars_backup_history"], "it is unset, and the past still has it"
+    forgotten(pg_url)
+    assert holding(pg_url) == []

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from stratvars.edits import Change, Edit, Fate, Resolution
+from stratvars.erasing import Erasing
+from stratvars.history import fold
 from stratvars.outcome import Fenced, Renewed, Saved
-from stratvars.revision import Holder, Renewing
+from stratvars.revision import Holder, Reason, Renewing
 from stratvars.store.base import Records, Store
 from stratvars.testing.samples import TABLE, BothSides, acquired, revision_of
 
@@ -125,3 +127,33 @@ class EditContract(BothSides):
         assert (kept.fate, kept.said, kept.edit.change.texts) == ("refused", "it is no JSON", {"": '"{"'})
         assert store.renew([Renewing(claim, 0)]) == [Renewed(())]
         assert acquired(store, "bot").open_edits == 0
+
+    def test_a_variable_is_erased_from_every_revision_and_edit(self, sides: tuple[Store, Records]) -> None:
+        store, records = sides
+        claim = acquired(store, "bot")
+        first = revision_of(claim, {"a": "1", "key": '"secret"', "b": "[1, 2]"})
+        assert store.save([first]) == [Saved(1)]
+        second = replace(first, number=2, follows=1, snapshot=False, changed='{"b":2}', removed='["key"]')
+        assert store.save([replace(second, variables='{"a":1,"b":2}')]) == [Saved(2)]
+        fenced = revision_of(claim, {"key": '"secret"'}, number=9)
+        store.keep_fenced(replace(fenced, reason=Reason.FENCED, complete=False, held_back='{"key": "secret"}'))
+        asked = Edit(Change({"key": '"secret"', "a": "2"}, ("b",)), 1, "kim", "secret is the key")
+        last = store.ask(TABLE, "bot", asked, refused="secret")
+        assert last is not None
+        later = store.ask(TABLE, "bot", Edit(Change({"key": '"new"'}), 1, "kim"))
+        step: Erasing | None = Erasing(frozenset({"key"}), (1, 100), last)
+        while step is not None:
+            step = store.erase(TABLE, "bot", step).after
+        assert [fold(records.history(TABLE, "bot", number)).state.texts for number in (1, 2)] == [
+            {"a": "1", "b": "[1, 2]"},
+            {"a": "1", "b": "2"},
+        ]
+        [kept] = records.revisions(TABLE, "bot", limit=9, reason="fenced")
+        assert (kept.number, kept.size, kept.held_back) == (9, 2, {})
+        newest, oldest = records.edits(TABLE, "bot", limit=9)
+        assert (newest.edit.number, newest.edit.change) == (later, Change({"key": '"new"'})), "it was asked for since"
+        assert (oldest.edit.change, oldest.edit.author) == (Change({"a": "2"}, ("b",)), "kim")
+        assert "secret" not in oldest.edit.note + oldest.said
+        assert store.save([revision_of(claim, {"n": "5"}, follows=2)]) == [Saved(3, edits=(newest.edit,))]
+        assert all("secret" not in note for note in store.scrub(TABLE))
+        assert store.erase(TABLE, "nobody", Erasing(frozenset({"key"}), (1, 100), 0, since=None)).after is None
