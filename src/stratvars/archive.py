@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Self
 from stratvars import codec, moment, names, settings
 from stratvars.codec.tree import show
 from stratvars.database import Database
-from stratvars.edits import Asked
+from stratvars.edits import Asked, Signature
 from stratvars.errors import NewerFormatError, UndecodableError, UsageError
 from stratvars.history import Past, fold, unfold
 from stratvars.moment import When
-from stratvars.revision import Entry, Landmark, Stored, split_texts
+from stratvars.revision import Entry, Landmark, Reason, Stored, split_texts
 from stratvars.standing import Overview, overviews
 from stratvars.store.opening import open_records
 
@@ -158,6 +158,18 @@ class Archive:
     def edits(self, name: str, *, limit: int = 20) -> list[Asked]:
         """The newest edits that were asked for from outside, newest first, and what became of them."""
         return self._records.edits(self.table, name, limit=limit)
+
+    def signatures(self, name: str, entries: Sequence[Entry]) -> dict[int, list[Signature]]:
+        """Who asked for the edits that revisions hold, and why, by the number of the revision.
+
+        Revisions without an edit are not in it; what was ``fenced`` holds none.
+        """
+        numbers = {entry.number for entry in entries if entry.reason != Reason.FENCED}
+        found: dict[int, list[Signature]] = {}
+        for signature in self._records.signatures(self.table, name, min(numbers), max(numbers)) if numbers else ():
+            if signature.revision in numbers:
+                found.setdefault(signature.revision, []).append(signature)
+        return found
 
     def at(self, name: str, when: When | str) -> Past:
         """The state of a strategy as of a moment, as texts.

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from stratvars import codec, moment, names
 from stratvars.database import Database
-from stratvars.edits import Change, Edit
+from stratvars.edits import Change, Edit, change_between
 from stratvars.errors import (
     FencedError,
     NewerFormatError,
@@ -126,6 +126,12 @@ def as_edit(plan: Rewind, author: str, note: str) -> Edit:
     """The way back for a strategy that runs: all variables as they were, and no others."""
     now = _texts(plan.now) or {}
     change = Change(plan.then.state.texts, tuple(name for name in now if name not in plan.then.state.texts))
+    return replace(signature(plan, author, note), change=change)
+
+
+def signature(plan: Rewind, author: str, note: str) -> Edit:
+    """Who goes back, and what that changes."""
+    change = change_between(_texts(plan.now) or {}, plan.then.state.texts)
     return Edit(change, plan.then.format, author, note or f"back to revision {plan.then.kept.number}")
 
 
@@ -151,8 +157,12 @@ def check_stopped(plan: Rewind) -> Owner | None:
     return owner if life is Life.UNKNOWN else None
 
 
-def carry_out(plan: Rewind) -> int:
+def carry_out(plan: Rewind, signed: Edit | None = None) -> int:
     """Go the planned way back, and return the number of the new revision, which is durable.
+
+    Args:
+        plan: what was looked at.
+        signed: who goes back, for the history; see ``signature``.
 
     Raises:
         OwnedError: the strategy runs.
@@ -167,7 +177,8 @@ def carry_out(plan: Rewind) -> int:
         claim = Entrance(store, plan.table, plan.strategy, start_id, terms=_TERMS, ask=ask).enter().claim
         try:
             _check_unchanged(plan, asking.until_answered(lambda: store.load(claim)))
-            revisions = _revisions(plan, claim)
+            *first, last = _revisions(plan, claim)
+            revisions = [*first, replace(last, signed=signed)]
             for revision in revisions:
                 _save(store, revision, asking)
         finally:

@@ -100,6 +100,22 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Signature:
+    """Who asked for the edit that a revision holds.
+
+    Attributes:
+        revision: its number.
+        edit: the number of the edit.
+        author, note: see ``Edit``.
+    """
+
+    revision: int
+    edit: int
+    author: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Resolution:
     """What became of an edit, to be written with the revision that is sent.
 

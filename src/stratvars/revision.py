@@ -17,7 +17,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from stratvars.edits import Resolution
+from stratvars.edits import Edit, Resolution
 from stratvars.errors import UndecodableError
 
 
@@ -154,6 +154,7 @@ class Revision:
         format: the version of the text format, from the codec.
         over: the digest of what somebody else left in the row, where it may be replaced.
         resolves: the edits that it applies or refuses; resolved in the same commit.
+        signed: who made it without asking a strategy; kept as an edit that is applied, in the same commit.
     """
 
     claim: Claim
@@ -169,6 +170,7 @@ class Revision:
     format: int
     over: str = ""
     resolves: tuple[Resolution, ...] = ()
+    signed: Edit | None = None
 
     @property
     def digest(self) -> str:

@@ -43,7 +43,7 @@ def test_the_history_lists_revisions_newest_first(shell: Shell, place: Place) ->
     done = shell.run("history", "bot")
     assert (done.returncode, done.stderr) == (0, f"bot, in {place.url}\n")
     header, *lines = columns(done.stdout)
-    assert header == ["revision", "saved", "why", "completed", "size"]
+    assert header == ["revision", "saved", "why", "completed", "size", "by", "note"]
     assert [(line[0], *line[2:4]) for line in lines] == [
         ("6", "stop", "yes"),
         ("5", "iteration", "yes"),
@@ -105,7 +105,7 @@ def test_history_as_json_has_the_stored_values(shell: Shell, place: Place) -> No
     lines = [json.loads(line) for line in shell.run("history", "bot", "cash", "api_key", "--json").stdout.splitlines()]
     assert [line["revision"] for line in lines] == [7, 5, 3, 2, 1]
     assert lines[0].keys() == {
-        *("revision", "saved_at", "age", "reason", "complete", "bytes", "held_back", "variables"),
+        *("revision", "saved_at", "age", "reason", "complete", "bytes", "held_back", "edits", "variables"),
     }
     assert lines[0]["variables"] == {"cash": {"$decimal": "1.50"}, "api_key": "********"}
     assert lines[1]["variables"] == {"cash": 7}

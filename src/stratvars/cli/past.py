@@ -22,14 +22,17 @@ from stratvars.cli.options import (
     table_option,
     whole_number,
 )
-from stratvars.errors import UndecodableError, UsageError
+from stratvars.errors import RefusedError, UndecodableError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from stratvars.archive import Archive, Change
+    from stratvars.edits import Signature
     from stratvars.moment import When
     from stratvars.revision import Entry
+
+    _Signed = Mapping[int, Sequence[Signature]]
 
 _UNSET: Final = "(not set)"
 _UNREADABLE: Final = "(cannot be read)"
@@ -90,13 +93,14 @@ def show_history(
         check_known(name, archive)
         found = _find(archive, name, variables, since=since, reason=reason, limit=limit + 1 if limit else None)
         where = archive.database
-    rows = found[:limit] if limit else found
+        rows = found[:limit] if limit else found
+        signed = _signatures(archive, name, rows)
     tell(f"{name}, in {where}" if rows else f"{name}: nothing in its history fits, in {where}")
     if as_json:
         if rows:
-            print_exactly("\n".join(_json_line(row, variables, reveal=reveal) for row in rows))
+            print_exactly("\n".join(_json_line(row, variables, signed, reveal=reveal) for row in rows))
     else:
-        _print_rows(rows, variables, reveal=reveal)
+        _print_rows(rows, variables, signed, reveal=reveal)
     if len(found) > len(rows):
         tell("older ones are left out; --limit 0 shows all")
 
@@ -130,6 +134,15 @@ def _find(
     return [*reversed(changes.rows)]
 
 
+def _signatures(archive: Archive, name: str, rows: Sequence[Change]) -> _Signed:
+    """Who asked for edits; nobody where the table of edits is not there, or may not be read as the others may."""
+    try:
+        return archive.signatures(name, [row.entry for row in rows])
+    except RefusedError:
+        tell("who asked for edits cannot be read here")
+        return {}
+
+
 def _check_variables(archive: Archive, name: str, variables: Sequence[str]) -> None:
     """Refuse a variable that is nowhere: one that did not change in the time asked for is no mistake."""
     from stratvars.cli.finding import no_variable
@@ -140,7 +153,7 @@ def _check_variables(archive: Archive, name: str, variables: Sequence[str]) -> N
             raise UsageError(no_variable(variable, known, f"the history of {name}"))
 
 
-def _json_line(row: Change, variables: Sequence[str], *, reveal: bool) -> str:
+def _json_line(row: Change, variables: Sequence[str], signed: _Signed, *, reveal: bool) -> str:
     from stratvars.cli.masking import masked
     from stratvars.revision import join_texts
 
@@ -153,6 +166,10 @@ def _json_line(row: Change, variables: Sequence[str], *, reveal: bool) -> str:
         "complete": entry.complete,
         "bytes": entry.size,
         "held_back": dict(entry.held_back),
+        "edits": [
+            {"edit": signature.edit, "by": signature.author, "note": signature.note}
+            for signature in signed.get(entry.number, ())
+        ],
     }
     texts = {name: json.dumps(member) for name, member in members.items()}
     if variables:
@@ -161,18 +178,25 @@ def _json_line(row: Change, variables: Sequence[str], *, reveal: bool) -> str:
     return join_texts(texts)
 
 
-def _print_rows(rows: Sequence[Change], variables: Sequence[str], *, reveal: bool) -> None:
+def _print_rows(rows: Sequence[Change], variables: Sequence[str], signed: _Signed, *, reveal: bool) -> None:
     from stratvars.cli.masking import HIDDEN
     from stratvars.cli.output import Column, print_table
 
-    titles = (Column("revision", is_number=True), Column("saved"), Column("why"))
-    if not variables:
-        more = (Column("completed"), Column("size", is_number=True))
-        print_table((*titles, *more), [(*_cells(row.entry), *_more_cells(row.entry)) for row in rows])
-        return
+    titles = [Column("revision", is_number=True), Column("saved"), Column("why")]
+    cells: list[tuple[str, ...]] = [_cells(row.entry) for row in rows]
     values = [[_shown(name, row.texts.get(name), reveal=reveal) for name in variables] for row in rows]
-    cells = [(*_cells(row.entry), *shown) for row, shown in zip(rows, values, strict=True)]
-    print_table((*titles, *(Column(name, is_cut=True) for name in variables)), cells)
+    if variables:
+        titles += (Column(name, is_cut=True) for name in variables)
+    else:
+        titles += (Column("completed"), Column("size", is_number=True))
+        values = [[*_more_cells(row.entry)] for row in rows]
+    cells = [(*cell, *shown) for cell, shown in zip(cells, values, strict=True)]
+    if signed or not (variables or _is_for_people()):  # a program finds the same columns every time
+        titles += (Column("by"), Column("note", is_cut=True))
+        cells = [(*cell, *_signature_cells(row.entry, signed)) for cell, row in zip(cells, rows, strict=True)]
+    print_table(titles, cells)
+    if not variables:
+        return
     if any(HIDDEN in shown for line in values for shown in line):
         tell(f"{HIDDEN} stands for what may be a password; --reveal shows it")
     elif len(variables) == 1:
@@ -181,13 +205,24 @@ def _print_rows(rows: Sequence[Change], variables: Sequence[str], *, reveal: boo
 
 def _cells(entry: Entry) -> tuple[str, str, str]:
     time = entry.saved_at.astimezone()
-    is_for_people = sys.stdout is not None and sys.stdout.isatty()
     held_back = f", held back: {', '.join(entry.held_back)}" if entry.held_back else ""
     return (
         str(entry.number),
-        f"{time:%Y-%m-%d %H:%M:%S}" if is_for_people else time.isoformat(),
+        f"{time:%Y-%m-%d %H:%M:%S}" if _is_for_people() else time.isoformat(),
         entry.reason + held_back,
     )
+
+
+def _is_for_people() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def _signature_cells(entry: Entry, signed: _Signed) -> tuple[str, str]:
+    """Who asked for what a revision holds, and why; each once, where it holds several edits."""
+    signatures = signed.get(entry.number, ())
+    authors = dict.fromkeys(signature.author for signature in signatures)
+    notes = dict.fromkeys(signature.note for signature in signatures if signature.note)
+    return ", ".join(authors), "; ".join(notes)
 
 
 def _more_cells(entry: Entry) -> tuple[str, str]:

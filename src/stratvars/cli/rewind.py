@@ -109,7 +109,7 @@ def rewind(
         )
         tell(f"{name}: {fate_of(asked)}")
         ctx.exit(0 if is_done(asked, waited=wait > 0 and not no_wait) else 1)
-    number = edit.carry_out(plan)
+    number = edit.carry_out(plan, edit.signature(plan, author(), note))
     tell(f"{name}: went back to revision {plan.then.kept.number}, saved as revision {number}{_way_back(plan)}")
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from stratvars.edits import Asked, Edit
+from stratvars.edits import Asked, Edit, Signature
 from stratvars.outcome import Outcome, Renewal
 from stratvars.revision import LEASE, Claim, Entry, Holder, Kept, Moment, Renewing, Revision, Stored
 from stratvars.store.tenure import Tenure
@@ -167,6 +167,9 @@ class Records(Protocol):
 
     def edits(self, table: str, strategy: str, *, limit: int, number: int | None = None) -> list[Asked]:
         """The newest edits, newest first, at most ``limit``; or the one that has the number."""
+
+    def signatures(self, table: str, strategy: str, first: int, last: int) -> list[Signature]:
+        """Of the edits that revisions with the numbers from ``first`` to ``last`` hold, in the order of the edits."""
 
     def tenures(self, table: str) -> list[Tenure]:
         """Who holds each strategy of the table, or held it last, in any order; empty when the table is not there."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from stratvars.edits import Asked, Edit, Fate
+from stratvars.edits import Asked, Edit, Fate, Signature
 from stratvars.outcome import Outcome, Renewal, Renewed, Saved, WentBack
 from stratvars.revision import (
     COUNTED,
@@ -140,6 +140,11 @@ class MemoryStore:
             every = [] if row is None else [replace(one, age=age_of(one.asked_at)) for one in row.asked]
         return [one for one in reversed(every) if number is None or one.edit.number == number][:limit]
 
+    def signatures(self, table: str, strategy: str, first: int, last: int) -> list[Signature]:
+        asked = reversed(self.edits(table, strategy, limit=self._edits))
+        made = [one for one in asked if one.fate == Fate.APPLIED and first <= one.revision <= last]
+        return [Signature(one.revision, one.edit.number, one.edit.author, one.edit.note) for one in made]
+
     def keep_fenced(self, revision: Revision) -> None:
         with self._mutex:
             row = self._tables[revision.claim.table].get(revision.claim.strategy)
@@ -169,6 +174,9 @@ class MemoryStore:
         if self._keeps_history:
             row.history.append((_kept(revision), row.stored.saved_at))
             row.entries.append(_entry(revision, row.stored))
+        if revision.signed is not None:
+            number = self.ask(revision.claim.table, revision.claim.strategy, revision.signed)
+            row.resolve(number or 0, Fate.APPLIED, revision=revision.number)
         for resolution in revision.resolves:
             row.resolve(resolution.number, resolution.fate, resolution.said, revision.number)
         return Saved(revision.number, edits=row.take())

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stratvars.edits import Change, Edit, Fate, Resolution
+from stratvars.edits import Change, Edit, Fate, Resolution, Signature
 from stratvars.erasing import Erasing
 from stratvars.history import fold
 from stratvars.outcome import Fenced, Renewed, Saved
-from stratvars.revision import Holder, Reason, Renewing
+from stratvars.revision import Claim, Holder, Reason, Renewing
 from stratvars.store.base import Records, Store
 from stratvars.testing.samples import TABLE, BothSides, acquired, revision_of
 
 _CHANGE = Change({"limit": '"1.50"', "Ünï 'quoted\" 💰": "[1, 2]"}, ("old", "a b"))
+
+
+def _waiting(store: Store, claim: Claim) -> tuple[Edit, ...]:
+    [renewed] = store.renew([Renewing(claim, claim.revision)])
+    assert isinstance(renewed, Renewed)
+    return renewed.edits
 
 
 class EditContract(BothSides):
@@ -157,3 +163,31 @@ class EditContract(BothSides):
         assert store.save([revision_of(claim, {"n": "5"}, follows=2)]) == [Saved(3, edits=(newest.edit,))]
         assert all("secret" not in note for note in store.scrub(TABLE))
         assert store.erase(TABLE, "nobody", Erasing(frozenset({"key"}), (1, 100), 0, since=None)).after is None
+
+    def test_who_asked_is_found_by_the_revision_that_holds_the_edit(self, sides: tuple[Store, Records]) -> None:
+        store, records = sides
+        claim = acquired(store, "bot")
+        first = store.ask(TABLE, "bot", Edit(_CHANGE, 1, "kim on desk", "lower the limit"))
+        second = store.ask(TABLE, "bot", Edit(Change(unset=("x",)), 1, "jo"))
+        store.ask(TABLE, "bot", Edit(_CHANGE, 1, "later"))
+        assert first is not None
+        assert second is not None
+        resolves = (Resolution(first, Fate.APPLIED), Resolution(second, Fate.REFUSED, "x is needed"))
+        assert isinstance(store.save([replace(revision_of(claim, {"x": "1"}), resolves=resolves)])[0], Saved)
+        own = Edit(Change({"x": "2"}), 1, "sam", "back to revision 1")
+        signed = replace(revision_of(claim, {"x": "2"}, follows=1), signed=own)
+        for _ in range(2):
+            [saved] = store.save([signed])
+            assert isinstance(saved, Saved)
+            assert [edit.author for edit in saved.edits] == ["later"], "who signs does not wait"
+        assert isinstance(store.save([revision_of(claim, {"x": "3"}, follows=2)])[0], Saved)
+        assert [edit.author for edit in _waiting(store, claim)] == ["later"]
+        newest = records.edits(TABLE, "bot", limit=1)[0]
+        assert (newest.edit.change, newest.fate, newest.revision) == (own.change, Fate.APPLIED, 2)
+        found = records.signatures(TABLE, "bot", 0, 9)
+        assert found == [
+            Signature(1, first, "kim on desk", "lower the limit"),
+            Signature(2, newest.edit.number, "sam", "back to revision 1"),
+        ]
+        assert records.signatures(TABLE, "bot", 2, 9) == found[1:]
+        assert records.signatures(TABLE, "bot", 3, 9) == records.signatures(TABLE, "Bot", 0, 9) == []

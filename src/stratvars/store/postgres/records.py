@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from stratvars.database import Database
-from stratvars.edits import Asked
+from stratvars.edits import Asked, Signature
 from stratvars.revision import Entry, Holder, Kept, Landmark, Moment, Stored
 from stratvars.store.current import HIGHEST, kept_from, listing
 from stratvars.store.postgres import rows
@@ -64,6 +64,10 @@ class PostgresRecords:
     def edits(self, table: str, strategy: str, *, limit: int, number: int | None = None) -> list[Asked]:
         found = self._fetch(table, "edits", {"strategy": strategy, "limit": limit, "number": number})
         return [rows.asked(row) for row in found]
+
+    def signatures(self, table: str, strategy: str, first: int, last: int) -> list[Signature]:
+        wanted = {"strategy": strategy, "first": first, "last": last}
+        return [Signature(*row) for row in self._fetch(table, "signatures", wanted)]
 
     def tenures(self, table: str) -> list[Tenure]:
         return [tenure_from(row) for row in self._fetch(table, "tenures", {})]

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from stratvars.edits import Edit
+from stratvars.edits import Edit, Fate, Resolution
 from stratvars.errors import LockedError
 from stratvars.outcome import Foreign, Outcome, Saved
 from stratvars.revision import Revision, digest_of
+from stratvars.store.base import PATIENCE
 from stratvars.store.postgres import rows
 from stratvars.store.postgres.connect import WatchedConnection
 from stratvars.store.postgres.statements import statements
@@ -72,11 +73,23 @@ def _send_as_known(connection: WatchedConnection, revision: Revision, patience: 
 
 
 def resolve(connection: WatchedConnection, batch: Sequence[Revision], outcomes: Sequence[Outcome]) -> None:
-    """Write what became of the edits that saved revisions resolve."""
+    """Write what became of the edits that saved revisions resolve, and of those that made them."""
     for revision, outcome in zip(batch, outcomes, strict=True):
-        if revision.resolves and isinstance(outcome, Saved):
+        signed = _signed(connection, revision) if isinstance(outcome, Saved) else revision
+        if signed.resolves and isinstance(outcome, Saved):
             query = statements(revision.claim.table)["resolve"].encode()
-            connection.execute(query, rows.resolve(revision))
+            connection.execute(query, rows.resolve(signed))
+
+
+def _signed(connection: WatchedConnection, revision: Revision) -> Revision:
+    """The revision, which resolves the edit that made it, too; that is kept now."""
+    if revision.signed is None:
+        return revision
+    sql = statements(revision.claim.table)
+    connection.execute(sql["ask"].encode(), rows.ask(revision.claim.strategy, revision.signed, "", PATIENCE))
+    row = connection.execute(sql["asked"].encode(), {"token": revision.signed.token}).fetchone()
+    made = () if row is None else (Resolution(int(row[0]), Fate.APPLIED),)
+    return replace(revision, resolves=(*revision.resolves, *made))
 
 
 def _send(connection: WatchedConnection, batch: Sequence[Revision], patience: float) -> dict[str, Answer]:

@@ -582,3 +582,9 @@ WHERE strategy_id = %(strategy)s AND id = %(number)s::bigint
 
 -- :vacuum  room that nothing stands in any more is given free; what is not this role's is skipped with a warning
 VACUUM {T}, {T_writers}, {T_history}, {T_edits}
+
+-- :signatures  who asked for the edits that some revisions hold
+SELECT revision, id, author, note FROM {T_edits}
+WHERE strategy_id = %(strategy)s AND fate = 'applied'
+    AND revision BETWEEN %(first)s::bigint AND %(last)s::bigint
+ORDER BY id

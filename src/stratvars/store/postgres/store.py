@@ -177,7 +177,7 @@ class PostgresStore:
         return self._session.run(work)
 
     def _save(self, connection: WatchedConnection, batch: Sequence[Revision], patience: float) -> list[Outcome]:
-        resolves = any(revision.resolves for revision in batch)
+        resolves = any(revision.resolves or revision.signed is not None for revision in batch)
         with transaction(connection) if resolves else self._writing(connection):
             outcomes = saving.save(connection, batch, patience)
             saving.resolve(connection, batch, outcomes)

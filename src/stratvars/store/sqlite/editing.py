@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 
-from stratvars.edits import Edit, Fate
+from stratvars.edits import Edit, Fate, Resolution
 from stratvars.revision import Claim, Revision
 from stratvars.store.current import edit_from
 
@@ -38,9 +38,13 @@ def take(connection: sqlite3.Connection, sql: _Sql, claim: Claim) -> tuple[Edit,
 
 
 def resolve(connection: sqlite3.Connection, sql: _Sql, revision: Revision) -> None:
-    """Write what became of the edits that a revision resolves."""
+    """Write what became of the edits that a revision resolves, and of the one that made it."""
     strategy = revision.claim.strategy
-    for resolution in revision.resolves:
+    resolves = revision.resolves
+    if revision.signed is not None:
+        number = ask(connection, sql, strategy, revision.signed, "")
+        resolves = (*resolves, *([] if number is None else [Resolution(number, Fate.APPLIED)]))
+    for resolution in resolves:
         row = (resolution.fate.value, resolution.said, revision.number, resolution.number, strategy)
         resolved = connection.execute(sql["resolve"], row).rowcount
         connection.execute(sql["count_edits"], (-resolved, strategy))

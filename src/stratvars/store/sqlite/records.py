@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stratvars.edits import Asked
+from stratvars.edits import Asked, Signature
 from stratvars.revision import Entry, Holder, Kept, Landmark, Moment, Stored
 from stratvars.store import sqlfiles
 from stratvars.store.current import HIGHEST, kept_from, listing
@@ -70,6 +70,10 @@ class SqliteRecords:
     def edits(self, table: str, strategy: str, *, limit: int, number: int | None = None) -> list[Asked]:
         wanted: _Parameters = {"strategy": strategy, "limit": limit, "number": number}
         return [rows.asked(row) for row in self._fetch(table, "edits", wanted)]
+
+    def signatures(self, table: str, strategy: str, first: int, last: int) -> list[Signature]:
+        wanted: _Parameters = {"strategy": strategy, "first": first, "last": last}
+        return [Signature(*row) for row in self._fetch(table, "signatures", wanted)]
 
     def tenures(self, table: str) -> list[Tenure]:
         return [tenure_from(row) for row in self._fetch(table, "tenures", ())]

@@ -297,3 +297,7 @@ VACUUM
 
 -- :empty_log  the log brought into the file, and cut to nothing; sqlite.org/pragma.html
 PRAGMA wal_checkpoint(TRUNCATE)
+
+-- :signatures  who asked for the edits that some revisions hold
+SELECT revision, id, author, note FROM {T_edits}
+WHERE strategy_id = :strategy AND fate = 'applied' AND revision BETWEEN :first AND :last ORDER BY id
