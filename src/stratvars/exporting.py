@@ -57,7 +57,8 @@ class Exporting:
             for row in self._source.history(name, since):
                 yield made.revision(row)
                 advance(1)
-            self.moved.append(Moved(name, whole.place[1], made.revisions - before))
+            waiting = self._source.waiting(name)
+            self.moved.append(Moved(name, whole.place[1], made.revisions - before, waiting))
         yield made.closing()
 
     def close(self) -> None:

@@ -27,11 +27,13 @@ class Moved:
         name: of the strategy, where it is now.
         revision: its newest one; 0 when its row was written by hand.
         revisions: how many revisions of its history were moved.
+        waiting: edits that still wait for it, and did not go into an export.
     """
 
     name: str
     revision: int
     revisions: int
+    waiting: int = 0
 
 
 def rename(database: Database, table: str, old: str, new: str) -> Moved:

@@ -1,4 +1,4 @@
-"""``stratvars history`` tells who asked for an edit and why, beside the revision that holds it."""
+"""``stratvars history`` tells who asked for an edit and why, and ``export`` which edits it leaves out."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from either import sql
 from stratvars import Backup, open_archive
 from stratvars.cli import _stratvars
 from stratvars.cli.errors import exit_code_of
+from stratvars.edits import Change, Edit
 from stratvars.revision import Claim, Reason
 from stratvars.settings import resolve
 from stratvars.store.opening import open_store
@@ -96,3 +98,21 @@ def test_a_history_is_told_where_edits_are_not(call: Call, any_url: str) -> None
     lines, said = call("history", "bot")
     assert [line[0] for line in lines[1:]] == ["2", "1"]
     assert "who asked for edits cannot be read here" in said
+
+
+def test_an_export_says_how_many_edits_wait_and_are_not_in_it(call: Call, any_url: str, tmp_path: Path) -> None:
+    call("set", "bot", "limit=2")
+    file = str(tmp_path / "bot.jsonl")
+    assert "edit" not in call("export", "bot", file)[1]
+    ask(any_url, "bot", Change({"limit": "3"}))
+    lines, said = call("export", "bot", file, "--json")
+    assert json.loads(lines[0][0])["waiting"] == 1
+    assert said.endswith("bot: 1 edit that waits is not in the export; stratvars edits bot lists what was asked for\n")
+    ask(any_url, "bot", Change({"limit": "4"}))
+    assert "bot: 2 edits that wait are not in the export;" in call("drop", "bot", "--yes", "--export", file)[1]
+
+
+def ask(url: str, name: str, change: Change) -> None:
+    with closing(open_store(resolve(url))) as store:
+        store.prepare(TABLE)
+        store.ask(TABLE, name, Edit(change, 1, "kim"))

@@ -104,8 +104,9 @@ def _what_is_lost(database: Database, table: str, found: Whole, *, is_kept: bool
 
 
 def _export(database: Database, table: str, name: str, file: str) -> None:
-    from stratvars.cli.move import write_export
+    from stratvars.cli.move import tell_what_waits, write_export
     from stratvars.exporting import Exporting
 
     with closing(Exporting(database, table, [name], everything=True)) as exporting:
         write_export(file, exporting)
+    tell_what_waits(exporting.moved)

@@ -77,6 +77,15 @@ def export_strategies(
         _print(exporting.moved)
     for moved in exporting.moved:
         tell(f"{moved.name}: {_what(moved)} exported from {database} to {_place(file)}")
+    tell_what_waits(exporting.moved)
+
+
+def tell_what_waits(moved: Sequence[Moved]) -> None:
+    """Name the edits that did not go into an export."""
+    for one in moved:
+        if one.waiting:
+            edits = "1 edit that waits is" if one.waiting == 1 else f"{one.waiting} edits that wait are"
+            tell(f"{one.name}: {edits} not in the export; stratvars edits {one.name} lists what was asked for")
 
 
 def _named(words: tuple[str, ...], *, is_all: bool) -> tuple[list[str] | None, str]:

@@ -124,6 +124,9 @@ class Source(Protocol):
     def count(self, strategy: str, since: Place) -> int:
         """How many revisions the history has from there on."""
 
+    def waiting(self, strategy: str) -> int:
+        """How many edits wait for it; they are no part of what is moved."""
+
     def history(self, strategy: str, since: Place) -> Iterator[HistoryRow]:
         """The revisions from there on, oldest first, read a few at a time."""
 

@@ -92,3 +92,6 @@ DELETE FROM {T_history} WHERE strategy_id = %(strategy)s
 
 -- :drop_edits  the same
 DELETE FROM {T_edits} WHERE strategy_id = %(strategy)s
+
+-- :waiting  how many edits wait for it
+SELECT open_edits FROM {T_writers} WHERE strategy_id = %(strategy)s

@@ -60,6 +60,10 @@ class _Rows:
     def count(self, strategy: str, since: Place) -> int:
         return int(self._ask("count", {"strategy": strategy, **_at(since)})[0][0])
 
+    def waiting(self, strategy: str) -> int:
+        found = self._one("waiting", strategy)
+        return 0 if found is None else int(found[0])
+
     def close(self) -> None:
         close(self._connection)
 

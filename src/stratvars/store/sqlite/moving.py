@@ -49,6 +49,10 @@ class _Rows:
         (found,) = self._ask("count", (strategy, *since)).fetchone()
         return int(found)
 
+    def waiting(self, strategy: str) -> int:
+        found = self._one("waiting", strategy)
+        return 0 if found is None else int(found[0])
+
     def _one(self, name: str, strategy: str) -> tuple[Any, ...] | None:
         found: tuple[Any, ...] | None = self._ask(name, (strategy,)).fetchone()
         return found
