@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -47,7 +48,8 @@ def test_it_is_in_no_table_and_every_revision_says_what_it_said_of_all_others(an
 def test_the_next_start_goes_on_without_it_and_sees_no_other_hand(
     any_url: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fill(any_url)
+    with Backup(NAME, any_url) as backup:
+        backup.vars.api_key = CANARY
     by_hand(any_url, NAME, cash=2, api_key=f"{CANARY}-10")
     forgotten(any_url)
     caplog.set_level(logging.DEBUG)
@@ -113,25 +115,27 @@ def test_a_strategy_that_runs_is_refused(any_url: str) -> None:
     forget.check_stopped(resolve(any_url), TABLE, NAME)
 
 
-def test_what_cannot_be_read_now_is_left_as_it_is(any_url: str) -> None:
-    fill(any_url)
-    sql(any_url, f"UPDATE vars_backup_writers SET format = 99 WHERE strategy_id = '{NAME}'")
-    before = rows_of(any_url, NAME, but=("writers",))
+def test_what_cannot_be_read_now_is_left_as_it_is(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/bots.db"
+    fill(url)
+    sql(url, f"UPDATE vars_backup_writers SET format = 99 WHERE strategy_id = '{NAME}'")
+    before = rows_of(url, NAME, but=("writers",))
     with pytest.raises(NewerFormatError, match="nothing was erased"):
-        forgotten(any_url)
-    assert rows_of(any_url, NAME, but=("writers",)) == before
-    sql(any_url, f"UPDATE vars_backup SET variables = '[1' WHERE strategy_id = '{NAME}'")
+        forgotten(url)
+    assert rows_of(url, NAME, but=("writers",)) == before
+    sql(url, f"UPDATE vars_backup SET variables = '[1' WHERE strategy_id = '{NAME}'")
     with pytest.raises(UndecodableError, match=f"stratvars rewind {NAME} --to"):
-        forgotten(any_url)
-    assert rows_of(any_url, NAME, but=("writers", "")) == {key: before[key] for key in ("history", "edits")}
+        forgotten(url)
+    assert rows_of(url, NAME, but=("writers", "")) == {key: before[key] for key in ("history", "edits")}
 
 
-def test_where_the_row_is_gone_the_past_is_erased_all_the_same(any_url: str) -> None:
-    fill(any_url)
-    sql(any_url, f"DELETE FROM vars_backup WHERE strategy_id = '{NAME}'")
-    before = states(any_url)
-    done = forgotten(any_url)
-    assert (done.revision, holding(any_url), states(any_url)) == (0, [], before)
+def test_where_the_row_is_gone_the_past_is_erased_all_the_same(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/bots.db"
+    fill(url)
+    sql(url, f"DELETE FROM vars_backup WHERE strategy_id = '{NAME}'")
+    before = states(url)
+    done = forgotten(url)
+    assert (done.revision, holding(url), states(url)) == (0, [], before)
 
 
 def test_who_thins_the_history_meanwhile_is_waited_for(

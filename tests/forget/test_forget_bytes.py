@@ -98,7 +98,8 @@ def test_a_file_that_there_is_no_room_to_rewrite_is_told_of_and_cleaned_later(fi
 def test_a_role_that_may_not_vacuum_erases_and_names_who_can(
     pg_url: str, guest: str, admin: psycopg.Connection
 ) -> None:
-    fill(pg_url)
+    with Backup(NAME, pg_url) as backup:
+        backup.vars.api_key = CANARY
     admin.execute(grants(TABLE, "guest").encode())
     done = forgotten(guest)
     assert holding(pg_url) == []
@@ -109,7 +110,8 @@ def test_a_role_that_may_not_vacuum_erases_and_names_who_can(
 
 
 def test_the_tables_of_a_postgresql_are_vacuumed(pg_url: str, admin: psycopg.Connection) -> None:
-    fill(pg_url)
+    with Backup(NAME, pg_url) as backup:
+        backup.vars.api_key = CANARY
     done = forgotten(pg_url)
     counts = "SELECT relname, vacuum_count FROM pg_stat_user_tables WHERE relname LIKE 'vars_backup%'"
     assert len(admin.execute(counts).fetchall()) == 4
