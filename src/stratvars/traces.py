@@ -87,20 +87,21 @@ class Found:
 
     @property
     def begun(self) -> Asked | None:
-        """The edit by which the erasing was begun and not ended, if it was."""
+        """The edit by which the erasing was begun, where all that is left to erase is older than that."""
+        variables = {*self.variables}
         if any(trace.is_now for trace in self.traces):
             return None
-        return next(
-            (
-                asked
-                for asked in self.edits
-                if asked.edit.note == NOTE
-                and asked.fate == Fate.APPLIED
-                and asked.revision > self.newest
-                and {*self.variables} <= {*asked.edit.change.unset}
-            ),
-            None,
-        )
+        for asked in self.edits:
+            if _erases(asked, variables):
+                return asked if asked.revision > self.newest else None
+            if not variables.isdisjoint(asked.edit.change.texts):
+                return None
+        return None
+
+
+def _erases(asked: Asked, variables: set[str]) -> bool:
+    edit = asked.edit
+    return edit.note == NOTE and asked.fate == Fate.APPLIED and variables <= {*edit.change.unset}
 
 
 def look(database: Database, table: str, strategy: str, variables: Collection[str]) -> Found:

@@ -102,6 +102,17 @@ def test_an_edit_that_still_waits_is_made_first(any_url: str) -> None:
     assert states(any_url)[done.revision] == [("n", "2")]
 
 
+def test_what_was_asked_for_since_it_was_erased_is_erased_anew(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/bots.db"
+    with Backup(NAME, url) as backup:
+        backup.vars.update(n=1, api_key=CANARY)
+    first = forgotten(url)
+    ask(url, NAME, Edit(Change({KEY: f'"{CANARY}"'}), 1, "kim"), refused="busy")
+    again = forgotten(url)
+    assert (holding(url), again.left.is_anywhere) == ([], False)
+    assert again.revision == first.revision + 1
+
+
 def test_a_strategy_that_runs_is_refused(any_url: str) -> None:
     with Backup(NAME, any_url) as backup:
         backup.vars.update(api_key=CANARY, n=1)
