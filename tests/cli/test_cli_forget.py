@@ -95,7 +95,7 @@ def test_a_strategy_that_runs_is_refused_with_4_and_can_be_looked_at(call: Call,
         assert (code, "api_key\t2" in shown, "is running" in said[-2]) == (0, True, True)
 
 
-def test_it_asks_on_a_terminal_and_no_means_no(tmp_path: Path) -> None:
+def test_on_a_terminal_it_asks_and_no_means_no_and_yes_is_yes_where_nobody_reads(tmp_path: Path) -> None:
     shell = Shell(tmp_path)
     with Backup("bot", f"sqlite:///{tmp_path}/stratvars.db") as backup:
         backup.vars.api_key = CANARY
@@ -104,3 +104,9 @@ def test_it_asks_on_a_terminal_and_no_means_no(tmp_path: Path) -> None:
     assert "Erase api_key from bot and 1 of its revisions for ever? [y/N]: " in shown
     assert shown.endswith("bot: nothing was erased\n")
     assert CANARY in (tmp_path / "stratvars.db").read_text("latin-1")
+    child = shell.start("prune", "bot", "--variable", "api_key", "--yes")
+    assert child.stdout is not None
+    child.stdout.close()
+    said = child.communicate()[1]
+    assert (child.returncode, "bot: api_key is erased" in said) == (0, True), "also where nobody reads what was found"
+    assert CANARY not in (tmp_path / "stratvars.db").read_text("latin-1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -29,7 +30,8 @@ def forget(
     found = traces.look(database, table, name, dict.fromkeys(variables))
     _check_known(found)
     tell(f"{name}, in {database}")
-    _show(found, as_json=as_json)
+    with suppress(click.exceptions.Exit):  # nobody reads stdout any more; what was asked for is done all the same
+        _show(found, as_json=as_json)
     if dry_run:
         _tell_whether_it_runs(lambda: forgetting.check_stopped(database, table, name))
         tell("nothing is erased")
