@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from commandline import COMMAND, Shell
+from commandline import Shell
+from prefork import COMMAND
 
 from either import sql
 from stratvars import Backup
