@@ -17,11 +17,15 @@ LONGEST_TABLE_NAME: Final = 55
 
 def nothing_saved(name: str | None, others: Sequence[str], database: Database, table: str) -> str:
     """The sentence that says where was looked, and what is there; without a name, that nothing is."""
+    from difflib import get_close_matches  # in trouble only
+
     where = f"in the table {table!r} of {database} (chosen by: {database.origin})"
     if name is None:
         return f"nothing is saved {where}"
+    close = get_close_matches(name, others, 1)
+    meant = f"did you mean {close[0]!r}? S" if close else "s"
     there = ", ".join(map(repr, others[:10])) or "nothing"
-    return f"nothing is saved under the name {name!r} {where}; saved there: {there}"
+    return f"nothing is saved under the name {name!r} {where}; {meant}aved there: {there}"
 
 
 def check_strategy_name(name: str) -> None:

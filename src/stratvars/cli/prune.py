@@ -86,8 +86,8 @@ def prune(
 
     if bool(names) == is_all:
         raise UsageError("name the strategies to prune, or give --all for every one in the table")
-    _check_can_be_asked(yes=yes or dry_run)
     retention = settings.retention(None) if keep is None else parse(keep, "--keep")
+    _check_can_be_asked(yes=yes or dry_run)
     database = settings.resolve(db)
     found = [look(database, table, name, retention) for name in _known(names, db, table)]
     tell(f"{'would go' if dry_run else 'to go'}, in {database}")
