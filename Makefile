@@ -34,6 +34,7 @@ torture: $(READY)
 
 bench: $(READY)
 	@for name in saves sizes loads many network server footprint codec history; do $(PY) bench/$$name.py $(BENCH) || exit; done
+	@$(if $(findstring --page,$(BENCH)),$(PY) bench/plots.py)
 
 # The only target that downloads more than the project's own environment, into a folder of its own.
 bench-peers: $(READY)
