@@ -7,7 +7,7 @@ from itertools import compress
 from operator import is_not
 from typing import Any, Final, NamedTuple
 
-from stratvars.codec.imprint import NEW, Written, look_again, restored, write
+from stratvars.codec.imprint import NEW, Calm, Written, calm_of, is_as_it_was, look_again, restored, write
 from stratvars.revision import State
 from stratvars.vars import Vars, changes_of, lock_of
 
@@ -23,6 +23,7 @@ class _Taken(NamedTuple):
     known: dict[str, Written]
     restless: dict[str, Written]
     state: State
+    calm: Calm | None = None
 
     def __repr__(self) -> str:
         return "_Taken(...)"  # what it holds may be an API key
@@ -48,19 +49,33 @@ class Capture:
         with self._lock:
             last, (changes,) = self._last, changes_of(self._vars)
             if changes == last.changes:
-                if not last.restless:
-                    return last.state
-                fresh = look_again(last.restless)
-            else:
-                # A copy, and made after the changes were counted: a function that was registered for a class may set
-                # a variable while it is being written.
-                now = Vars.all(self._vars)
-                if list(now) != last.names:
-                    last = _taken({name: last.known.get(name, NEW) for name in now})
-                fresh = _write_others(last, now)
-                last = last._replace(changes=changes, values=list(now.values()))
+                self._last = _looked_at(last)
+                return self._last.state
+            # A copy, and made after the changes were counted: a function that was registered for a class may set
+            # a variable while it is being written.
+            now = Vars.all(self._vars)
+            if list(now) != last.names:
+                last = _taken({name: last.known.get(name, NEW) for name in now})
+            fresh = _write_others(last, now)
+            last = last._replace(changes=changes, values=list(now.values()))
             self._last = _with(last, fresh) if fresh else last
             return self._last.state
+
+
+def _looked_at(last: _Taken) -> _Taken:
+    """The same objects under the same names: what has changed in place."""
+    if not last.restless:
+        return last
+    calm = last.calm
+    if calm is not None and is_as_it_was(calm):
+        fresh = look_again(calm.others) if calm.others else {}
+        if not fresh:
+            return last
+        return _with(last, fresh)._replace(calm=calm._replace(others={**calm.others, **fresh}))
+    fresh = look_again(last.restless)
+    seen = _with(last, fresh) if fresh else last._replace(calm=None)
+    # Only where nothing had changed: what does each time would pay for it in vain.
+    return seen._replace(calm=calm_of(seen.restless)) if calm is None and seen.state is last.state else seen
 
 
 def _write_others(last: _Taken, now: dict[str, Any]) -> dict[str, Written]:
@@ -83,8 +98,10 @@ def _with(last: _Taken, fresh: dict[str, Written]) -> _Taken:
     if last.state.held_back or any(one.problem is not None or name not in texts for name, one in fresh.items()):
         state = _state(known)
     else:
-        state = State({**texts, **{name: one.text for name, one in fresh.items() if one.text is not None}})
-    return last._replace(known=known, restless=restless, state=state)
+        # The same object where the texts are the same: the sooner it is seen that there is nothing to save.
+        others = {name: one.text for name, one in fresh.items() if one.text not in {None, texts[name]}}
+        state = State({**texts, **others}) if others else last.state
+    return last._replace(known=known, restless=restless, state=state, calm=None)
 
 
 def _state(known: dict[str, Written]) -> State:

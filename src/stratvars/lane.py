@@ -291,4 +291,4 @@ def _is_complete(offer: Offer) -> bool:
 
 
 def _same(old: Mapping[str, str], new: Mapping[str, str]) -> bool:
-    return old == new and list(old) == list(new)
+    return old is new or (old == new and list(old) == list(new))

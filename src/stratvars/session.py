@@ -11,8 +11,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from stratvars import codec
@@ -133,17 +132,19 @@ class Session:
         if not self._lane.edits:
             return {}
         try:
-            with self._held(DEADLINE):
-                edits = self._lane.edits
-                changes, resolves = give(self._variables, self._claim.strategy, edits)
-                state = self._capture.take()
-                self._tell_held_back(state)
-                final = bool(resolves)
-                offer = Offer(state, Reason.EDIT, complete=complete, final=final, resolves=resolves)
-                self._writer.offer(self._lane, offer, edits)
+            self._hold(DEADLINE)
         except NotSavedError as error:
             _log.warning("%s", error)
             return {}
+        try:
+            edits = self._lane.edits
+            changes, resolves = give(self._variables, self._claim.strategy, edits)
+            state = self._capture.take()
+            self._tell_held_back(state)
+            offer = Offer(state, Reason.EDIT, complete=complete, final=bool(resolves), resolves=resolves)
+            self._writer.offer(self._lane, offer, edits)
+        finally:
+            self._lock.release()
         return changes
 
     @property
@@ -163,10 +164,13 @@ class Session:
         Raises:
             NotSavedError: that thread still holds them; no state was taken.
         """
-        with self._held(patience):
+        self._hold(patience)
+        try:
             state = self._capture.take()
             self._tell_held_back(state)
             ticket = self._writer.offer(self._lane, Offer(state, reason, complete=complete, final=final))
+        finally:
+            self._lock.release()
         return Left(ticket, state.held_back)
 
     def keep(self, reason: Reason, *, complete: bool) -> None:
@@ -274,19 +278,17 @@ class Session:
         for name, problem in left.held_back.items():
             raise UnsavableError("", f"{problem}. All other variables are saved; {name!r} keeps its last good value")
 
-    @contextmanager
-    def _held(self, patience: float) -> Iterator[None]:
+    def _hold(self, patience: float) -> None:
+        """Take the lock of the variables. No context manager: that takes as long as all else at an unchanged state."""
         if not self._lock.acquire(timeout=max(patience, 0.0)):
             raise NotSavedError(
                 f"{self._claim.strategy!r} is not saved: another thread has been inside `with vars:` for "
                 f"{patience:.3g} s. Keep that block short; the last durable state is revision {self._lane.acknowledged}"
             )
-        try:
-            yield
-        finally:
-            self._lock.release()
 
     def _tell_held_back(self, state: State) -> None:
+        if not (state.held_back or self._held_back):
+            return
         for name in state.held_back.keys() - self._held_back:
             _log.error("A variable of %r is held back: %s", self._claim.strategy, state.held_back[name])
         self._held_back = set(state.held_back)

@@ -80,7 +80,7 @@ class Writer:
             has_work = lane.has_work
         if has_work:
             self._ring()
-        else:
+        elif lane in self._watches:  # who begins to watch it now, looks for himself
             self._wake([lane])
         return ticket
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import marshal
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
+from itertools import cycle
 from random import Random
 from typing import Any
 
@@ -18,7 +20,7 @@ from same import same, thorough, values
 
 from examples import Leg, Node, Slotted
 from stratvars.capture import Capture
-from stratvars.codec import decode, encode
+from stratvars.codec import decode, encode, imprint
 from stratvars.revision import State
 from stratvars.vars import Vars
 
@@ -149,13 +151,17 @@ class Watched:
 
     def __init__(self, value: Any) -> None:
         self.value = value
-        self._vars = Vars({"still": [1, {2}], "v": value})
+        self._vars = Vars({"still": [1, {2}], "plain": {"a": [1, 2.5]}, "v": value})
+        # Between two changes it is looked at when nothing has changed, each time so often.
+        self._rests = cycle((0, 3, 1, 2))
         self._capture = Capture(self._vars, {})
         self.state = self._capture.take()
 
     def change(self, action: Callable[[], None]) -> bool:
         """Do something to the value, check that the next state has it, and tell whether it changed anything."""
         before, exact = self.state, decode(self.state.texts["v"])
+        for _ in range(next(self._rests)):
+            assert self._capture.take().texts == before.texts
         action()
         self.state = self._capture.take()
         assert self.state.held_back == {}
@@ -225,9 +231,12 @@ def test_each_kind_of_change_is_seen_in_each_place(
     kind: type, make: Callable[[], Any], around: Callable[[Any], Any]
 ) -> None:
     for name, change in CHANGES[kind].items():
-        value = make()
-        watched = Watched(around(value))
-        assert watched.change(lambda change=change, value=value: apply(change, value)), name  # type: ignore[misc]
+        for rests in range(4):
+            value = make()
+            watched = Watched(around(value))
+            for _ in range(rests):
+                watched.change(lambda: None)
+            assert watched.change(lambda change=change, value=value: apply(change, value)), name  # type: ignore[misc]
 
 
 def test_what_is_restored_and_not_touched_has_the_text_it_was_restored_from() -> None:
@@ -236,3 +245,57 @@ def test_what_is_restored_and_not_touched_has_the_text_it_was_restored_from() ->
     restored = decode(text)
     state: State = Capture(Vars({"v": restored}), {"v": text}).take()
     assert state.texts == {"v": text}
+
+
+def test_a_state_in_which_nothing_has_changed_is_the_object_that_was_there() -> None:
+    capture = Capture(Vars({"plain": {"a": [1, 2.5]}, "set": {1}, "n": 1}), {})
+    first = capture.take()
+    assert all(capture.take() is first for _ in range(5))
+
+
+def test_plain_values_at_rest_are_looked_at_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = Vars({f"v{number}": [number, {"a": 1.5}] for number in range(50)})
+    capture = Capture(variables, {})
+    for _ in range(3):
+        capture.take()
+    looks: list[object] = []
+
+    def counted(value: Any, version: int) -> bytes:
+        looks.append(value)
+        return marshal.dumps(value, version)
+
+    monkeypatch.setattr(imprint, "dumps", counted)
+    capture.take()
+    assert len(looks) == 1
+    variables.v7[0] = "other"
+    assert capture.take().texts["v7"] == '["other",{"a":1.5}]'
+
+
+def test_what_changes_while_it_is_found_at_rest_is_seen_the_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    first: list[int] = [1]
+    variables = Vars({"a": first, "b": [2]})
+    capture = Capture(variables, {})
+
+    def disturbed(value: Any, version: int) -> bytes:
+        if value == [[1], [2]]:  # both, to be known together from now on
+            first.append(3)
+        return marshal.dumps(value, version)
+
+    monkeypatch.setattr(imprint, "dumps", disturbed)
+    for _ in range(3):
+        capture.take()
+    assert first == [1, 3]
+    assert capture.take().texts == {"a": "[1,3]", "b": "[2]"}
+
+
+def test_a_value_that_becomes_unsavable_among_others_at_rest_keeps_its_newest_text() -> None:
+    variables = Vars({"plain": [1], "tags": {1}})
+    capture = Capture(variables, {})
+    for _ in range(3):
+        capture.take()
+    tags: Any = variables.tags
+    tags.add(2)
+    assert capture.take().texts["tags"] == encode({1, 2})
+    tags.add(object())
+    assert capture.take().texts["tags"] == encode({1, 2})
+    assert list(capture.take().held_back) == ["tags"]

@@ -14,7 +14,7 @@ Case = tuple[Row, Host]
 CASES: list[Case] = [(row, host) for row in ROWS for host in row.hosts]
 
 
-BOTH = (Host.STRATEGY, Host.BLOCK, Host.TRADER)
+BOTH = (Host.BLOCK, Host.TRADER)
 """Hosts whose endings are always played on both kinds of database; the others on PostgreSQL in the long form."""
 HOSTS = [
     pytest.param(url, host, id=f"{url}-{host.name.lower()}", marks=marks)

@@ -71,14 +71,52 @@ def look_again(variables: Mapping[str, Written]) -> dict[str, Written]:
         value, _, _, imprint, _ = before
         seen = None
         if imprint is not None:
-            try:
-                seen = dumps(value, _VERSION)
-            except Exception:  # noqa: BLE001 - whatever marshal cannot do, the codec can, or tells why not
-                seen = None
+            seen = _imprint_of(value)
             if seen == imprint:
                 continue
         fresh[name] = _write(name, before, seen)
     return fresh
+
+
+class Calm(NamedTuple):
+    """Variables in which nothing had changed, to be looked at together: in a third of the time of one by one.
+
+    Attributes:
+        values: of those that have an imprint.
+        imprint: of all of these.
+        others: the variables that have none.
+    """
+
+    values: list[Any]
+    imprint: bytes
+    others: dict[str, Written]
+
+    def __repr__(self) -> str:
+        return "Calm(...)"  # what it holds may be an API key
+
+
+def calm_of(variables: Mapping[str, Written]) -> Calm | None:
+    """Return what tells the next time that these are as they were; None where it cannot."""
+    values = [one.value for one in variables.values() if one.imprint is not None]
+    seen = _imprint_of(values)
+    if seen is None:
+        return None
+    # What changed since they were looked at one by one must not be taken for what they were then.
+    if any(_imprint_of(one.value) != one.imprint for one in variables.values() if one.imprint is not None):
+        return None
+    return Calm(values, seen, {name: one for name, one in variables.items() if one.imprint is None})
+
+
+def is_as_it_was(calm: Calm) -> bool:
+    """Whether the values that have an imprint have not changed; false also where that cannot be told."""
+    return _imprint_of(calm.values) == calm.imprint
+
+
+def _imprint_of(value: Any) -> bytes | None:
+    try:
+        return dumps(value, _VERSION)
+    except Exception:  # noqa: BLE001 - whatever marshal cannot do, the codec can, or tells why not
+        return None
 
 
 def write(name: str, value: object, before: Written) -> Written:
