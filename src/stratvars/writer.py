@@ -145,7 +145,8 @@ class Writer:
                     self._has_no_thread = True
                 else:
                     self._thread = thread
-        self._bell.put(None)
+        if self._bell.empty():  # one that was not heard yet is followed by a look for everything
+            self._bell.put(None)
 
     def _pass_time(self, over: SimpleQueue[None], timeout: float) -> None:
         """Wait until something is put into ``over``; where no thread can be had, do its work meanwhile."""

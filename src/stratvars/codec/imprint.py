@@ -121,9 +121,9 @@ def _imprint_of(value: Any) -> bytes | None:
 
 def write(name: str, value: object, before: Written) -> Written:
     """Return a variable that holds another object than before. Thread-safe; never raises for a value."""
-    replaced = before._replace(value=value)
     if type(value) in IMMUTABLE:
-        return _write(name, replaced, None)
+        return _encoded(name, value, before)
+    replaced = before._replace(value=value)
     return look_again({name: replaced}).get(name, replaced)
 
 
@@ -133,6 +133,10 @@ def _write(name: str, before: Written, seen: bytes | None) -> Written:
         text = _text_of(seen)
         if text is not None:
             return Written(value, text, None, seen)
+    return _encoded(name, value, before)
+
+
+def _encoded(name: str, value: object, before: Written) -> Written:
     try:
         text = encode(value, name)
     except UnsavableError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -48,7 +47,6 @@ def save(revision: Revision, patience: float) -> dict[str, object]:
     claim = revision.claim
     return {
         "patience": milliseconds(patience),
-        "id": str(uuid.uuid4()),
         "strategy": claim.strategy,
         "epoch": claim.epoch,
         "start_id": claim.start_id,
@@ -73,7 +71,6 @@ def save_all(batch: Sequence[Revision], patience: float) -> dict[str, object]:
     claims = [revision.claim for revision in batch]
     return {
         "patience": milliseconds(patience),
-        "ids": [str(uuid.uuid4()) for _ in batch],
         "strategies": [claim.strategy for claim in claims],
         "epochs": [claim.epoch for claim in claims],
         "start_ids": [claim.start_id for claim in claims],

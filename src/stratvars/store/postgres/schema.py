@@ -143,7 +143,7 @@ def _another_shape(table: str, place: Place) -> RefusedError:
 
 _NOTHING: dict[str, object] = dict.fromkeys(
     (
-        *("patience", "id", "strategy", "epoch", "start_id", "number", "follows", "variables", "digest", "reason"),
+        *("patience", "strategy", "epoch", "start_id", "number", "follows", "variables", "digest", "reason"),
         *("complete", "held_back", "format", "snapshot", "changed", "removed", "revision", "owner", "lease"),
         *("held_epoch", "held_owner", "held_stamp"),
         *("over", "fate", "said", "token", "author", "note", "change", "limit"),

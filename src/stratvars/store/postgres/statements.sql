@@ -201,7 +201,7 @@ WITH settings AS MATERIALIZED (
     RETURNING fits.saved_at
 ), made AS (
     INSERT INTO {T} (id, last_updated, variables, strategy_id)
-    SELECT %(id)s::text, saved_at, %(variables)s::text, %(strategy)s::text FROM fits
+    SELECT gen_random_uuid()::text, saved_at, %(variables)s::text, %(strategy)s::text FROM fits
     WHERE NOT EXISTS (SELECT FROM {T} t WHERE t.strategy_id = %(strategy)s)
     ON CONFLICT (strategy_id) DO NOTHING
     RETURNING last_updated
@@ -243,11 +243,11 @@ WITH settings AS MATERIALIZED (
     SELECT w.epoch AS w_epoch, w.revision AS w_revision, w.start_id AS w_start_id, w.owner, w.digest AS w_digest,
         w.row_xmin, w.open_edits, mine.*
     FROM settings CROSS JOIN unnest(
-        %(ids)b::text[], %(strategies)b::text[], %(epochs)b::bigint[], %(start_ids)b::text[], %(leases)b::float8[],
+        %(strategies)b::text[], %(epochs)b::bigint[], %(start_ids)b::text[], %(leases)b::float8[],
         %(numbers)b::bigint[], %(follows)b::bigint[], %(states)b::text[], %(digests)b::text[], %(reasons)b::text[],
         %(completes)b::boolean[], %(held_backs)b::text[], %(formats)b::integer[], %(snapshots)b::boolean[],
         %(changes)b::text[], %(removals)b::text[], %(overs)b::text[]
-    ) AS mine (id, strategy_id, epoch, start_id, lease, number, follows, variables, digest, reason, complete,
+    ) AS mine (strategy_id, epoch, start_id, lease, number, follows, variables, digest, reason, complete,
         held_back, format, snapshot, changed, removed, over)
     JOIN {T_writers} w ON w.strategy_id = mine.strategy_id
     WHERE settings.patience IS NOT NULL
@@ -265,7 +265,7 @@ WITH settings AS MATERIALIZED (
     RETURNING fits.*
 ), made AS (
     INSERT INTO {T} (id, last_updated, variables, strategy_id)
-    SELECT id, saved_at, variables, strategy_id FROM fits
+    SELECT gen_random_uuid()::text, saved_at, variables, strategy_id FROM fits
     WHERE NOT EXISTS (SELECT FROM {T} t WHERE t.strategy_id = fits.strategy_id)
     ON CONFLICT (strategy_id) DO NOTHING
     RETURNING strategy_id AS made_id
