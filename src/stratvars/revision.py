@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from functools import lru_cache
+from typing import Final, Literal
 
 from stratvars.edits import Edit, Resolution
 from stratvars.errors import UndecodableError
@@ -268,6 +269,10 @@ as_json = json.JSONEncoder(ensure_ascii=False).encode
 """The text of plain names and reasons; what is not ASCII stays as it is."""
 
 
+_name_text: Final = lru_cache(10_000)(as_json)
+"""The same names stand in every state."""
+
+
 def digest_of(text: str) -> str:
     """SHA-256 of the text's UTF-8 bytes, in hexadecimal; of what was no UTF-8 (PEP 383), of the bytes as they were."""
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
@@ -275,7 +280,7 @@ def digest_of(text: str) -> str:
 
 def join_texts(texts: Mapping[str, str]) -> str:
     """One JSON object from the JSON text of each member, in their order."""
-    return "{" + ",".join([f"{as_json(name)}:{text}" for name, text in texts.items()]) + "}"
+    return "{" + ",".join([f"{_name_text(name)}:{text}" for name, text in texts.items()]) + "}"
 
 
 def split_texts(variables: str) -> dict[str, str]:
