@@ -33,7 +33,7 @@ torture: $(READY)
 	@STRATVARS_EXAMPLES=20000 $(PY) -m pytest -m torture --timeout 3600
 
 bench: $(READY)
-	@for name in saves sizes loads many network server footprint codec history; do $(PY) bench/$$name.py $(BENCH) || exit; done
+	@for name in saves sizes loads many network server snapshot footprint codec history; do $(PY) bench/$$name.py $(BENCH) || exit; done
 	@$(if $(findstring --page,$(BENCH)),$(PY) bench/plots.py)
 
 # The only target that downloads more than the project's own environment, into a folder of its own.
