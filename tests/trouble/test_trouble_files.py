@@ -130,3 +130,27 @@ def test_a_server_to_which_no_socket_can_be_opened_stops_no_iteration_and_loses_
         waits = judge(bot, lambda: stored_in_postgres(pg_url))
         bot.go()
     judge_log(bot, waits)
+    assert "raise the limit (ulimit -n)" in bot.said
+
+
+LAST_HANDLE = """
+import resource, sys
+from pathlib import Path
+from stratvars.errors import UnavailableError
+from stratvars.store.sqlite.connect import open_writer
+path = Path(sys.argv[1])
+open_writer(path, 1.0).close()
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+try:
+    open_writer(path, 1.0)
+except UnavailableError as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_a_file_for_which_there_is_no_handle_is_not_called_one_without_rights(folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LAST_HANDLE, folder / "x.db"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("UnavailableError ")
+    assert "find what keeps them open, or raise the limit (ulimit -n)" in done.stdout

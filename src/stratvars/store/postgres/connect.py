@@ -23,6 +23,8 @@ from psycopg.pq import Conninfo
 from psycopg.waiting import Ready
 
 from stratvars.database import Database, Secret
+from stratvars.errors import UnavailableError
+from stratvars.store.handles import lack_of_handles
 from stratvars.store.postgres.explain import (
     HeldUpError,
     Place,
@@ -120,6 +122,8 @@ class Connector:
             problem = explain_connect(error, self.place)
         except UnicodeError:  # from looking up a host whose name cannot be one
             problem = explain_host(self.place)
+        except OSError as error:  # the driver waits with something that the system has to give
+            problem = UnavailableError(f"{self.place}: {lack_of_handles() or error.strerror}")
         else:
             return connection
         raise problem  # outside of the block: the driver's error must not hang on it

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from stratvars.errors import RefusedError, UnavailableError
+from stratvars.store.handles import lack_of_handles
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM}
 _DENIED = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
@@ -120,6 +121,9 @@ def explain(error: sqlite3.Error, path: Path, verb: str = "write") -> Unavailabl
         )
     if code in _BUSY:
         return UnavailableError(f"{path}: {error}")
+    lack = lack_of_handles() if code == sqlite3.SQLITE_CANTOPEN else None
+    if lack is not None:
+        return UnavailableError(f"{path}: {lack}")
     if code in _DENIED:
         cannot = "written" if verb == "write" else "read"
         return RefusedError(f"{path} cannot be {cannot} ({error}): {_why_not(path, verb)}, or {_ELSEWHERE}")
