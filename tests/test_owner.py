@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratvars.errors import UndecodableError
-from stratvars.owner import FIRST_NAMESPACE, Life, Owner, look, was_before_reboot
+from stratvars.owner import FIRST_NAMESPACE, Life, Owner, look, new_start_id, start_of, was_before_reboot
 
 SAY_WHO = "from stratvars.owner import Owner; print(Owner.current().to_text(), flush=True); "
 THEN_WAIT = "import time; time.sleep(60)"
@@ -233,3 +234,30 @@ def test_another_text_is_refused(text: str) -> None:
 def test_the_id_of_the_machine_itself_stays_on_the_machine() -> None:
     file = Path("/etc/machine-id")
     assert not file.exists() or file.read_text(encoding="ascii").strip() not in Owner.current().to_text()
+
+
+def test_a_start_has_a_name_of_its_own_that_says_where_it_ran() -> None:
+    names = {new_start_id() for _ in range(100)}
+    assert len(names) == 100
+    assert max(map(len, names)) < 70
+    for name in names:
+        place = start_of(name)
+        assert place is not None
+        assert place.pid == os.getpid()
+        assert place.host
+        assert place.host in socket.gethostname()
+
+
+@pytest.mark.parametrize("host", ["a:b", "é ü", "x" * 200, "\udcff", ""])
+def test_whatever_a_host_is_called_its_starts_can_be_told(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: host)
+    place = start_of(new_start_id())
+    assert place is not None
+    assert place.pid == os.getpid()
+    assert place.host.isascii()
+    assert len(place.host) == min(len(host), 40)
+
+
+@pytest.mark.parametrize("name", ["start-1", "", "d41d8cd98f00b204e9800998ecf8427e", "host:12", "host:x:0123456789ab"])
+def test_another_name_of_a_start_tells_nothing(name: str) -> None:
+    assert start_of(name) is None

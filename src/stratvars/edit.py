@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import time
-import uuid
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
@@ -29,7 +28,7 @@ from stratvars.errors import (
 from stratvars.history import Difference, Past, differences, fold
 from stratvars.moment import When
 from stratvars.outcome import Fenced, Saved
-from stratvars.owner import Life, Owner, look
+from stratvars.owner import Life, Owner, look, new_start_id
 from stratvars.ownership import Entrance, Terms
 from stratvars.restore import Asking
 from stratvars.revision import LEASE, Claim, Reason, Revision, Stored, split_texts
@@ -172,7 +171,7 @@ def carry_out(plan: Rewind, signed: Edit | None = None) -> int:
     """
     with closing(open_store(plan.database)) as store:
         asking = Asking(_PATIENCE, time.sleep)
-        start_id = uuid.uuid4().hex
+        start_id = new_start_id()
         ask = asking.until_answered
         claim = Entrance(store, plan.table, plan.strategy, start_id, terms=_TERMS, ask=ask).enter().claim
         try:

@@ -8,7 +8,6 @@ Whatever ends it in between, the same command goes on from there: what is erased
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from stratvars.database import Database
 from stratvars.edits import Change, Edit
 from stratvars.erasing import Erasing
 from stratvars.errors import NewerFormatError, NotSavedError, OwnedError, UnavailableError
+from stratvars.owner import new_start_id
 from stratvars.ownership import Entrance, Terms
 from stratvars.restore import Asking
 from stratvars.revision import Claim, Stored, split_texts
@@ -122,7 +122,7 @@ def _unset(store: Store, table: str, found: Found, author: str, asking: Asking) 
 def _claim(store: Store, table: str, strategy: str, asking: Asking) -> Claim:
     terms = Terms(wait=0.0, for_living=False)
     try:
-        entrance = Entrance(store, table, strategy, uuid.uuid4().hex, terms=terms, ask=asking.until_answered)
+        entrance = Entrance(store, table, strategy, new_start_id(), terms=terms, ask=asking.until_answered)
         return entrance.enter().claim
     except OwnedError:
         raise OwnedError(f"{strategy!r} was started meanwhile; nothing was erased. Stop it first") from None

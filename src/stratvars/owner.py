@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import socket
 from dataclasses import asdict, dataclass, fields
 from enum import Enum
@@ -96,6 +97,30 @@ class Owner:
             and all(type(number) is int and number >= 0 for number in numbers)
             and 0 < self.pid < 2**31
         )
+
+
+_START: Final = re.compile(r"(?P<host>[!-~]*):(?P<pid>[0-9]{1,10}):[0-9a-f]{12}")
+_LONGEST_HOST: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a start ran: the host's name, cut where it is long, and the process id."""
+
+    host: str
+    pid: int
+
+
+def new_start_id() -> str:
+    """A name for one start that no other has. It stands beside every revision, and says where that start ran."""
+    host = socket.gethostname().encode("ascii", "replace").decode().replace(" ", "_")[:_LONGEST_HOST]
+    return f"{host}:{os.getpid()}:{os.urandom(6).hex()}"
+
+
+def start_of(start_id: str) -> Place | None:
+    """Where the start of that name ran; None where the name does not tell."""
+    found = _START.fullmatch(start_id)
+    return None if found is None else Place(found["host"], int(found["pid"]))
 
 
 _NOT_AN_OWNER: Final = "this is no owner that stratvars wrote; look who runs the strategy, then take it over by hand"

@@ -8,7 +8,6 @@ writer for a moment and makes the edit as a start would.
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from functools import partial
@@ -19,6 +18,7 @@ from stratvars.edits import Asked, Edit, Fate, Resolution
 from stratvars.errors import NewerFormatError, NotSavedError, OwnedError, UnavailableError, UsageError
 from stratvars.lane import Lane, Offer
 from stratvars.outcome import Renewed, Saved
+from stratvars.owner import new_start_id
 from stratvars.ownership import Entrance, Terms
 from stratvars.restore import Asking
 from stratvars.revision import Claim, Reason, Renewing, State, Stored, split_texts
@@ -106,7 +106,7 @@ def _follow(store: Store, records: Records, key: tuple[str, str, int], asking: A
 def _is_made(store: Store, table: str, strategy: str, asking: Asking) -> bool:
     """Make the edits that wait, if nobody runs the strategy."""
     ask = asking.until_answered
-    start_id = uuid.uuid4().hex
+    start_id = new_start_id()
     try:
         claim = Entrance(store, table, strategy, start_id, terms=_TERMS, ask=ask).enter().claim
     except OwnedError:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import sys
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -28,6 +27,7 @@ from stratvars.errors import (
 )
 from stratvars.members import read_members
 from stratvars.outcome import Renewed
+from stratvars.owner import new_start_id
 from stratvars.ownership import Entrance, Terms
 from stratvars.revision import Claim, Renewing, State, Stored
 from stratvars.schedule import age
@@ -91,7 +91,7 @@ def restore(
     """
     asking = Asking(patience, terms.pause)
     # One id for all tries: one that landed, and only its answer was lost, must be known again as ours.
-    start_id = uuid.uuid4().hex
+    start_id = new_start_id()
     held = Entrance(store, table, strategy, start_id, terms=terms, ask=asking.until_answered).enter()
     claim = held.claim
     try:

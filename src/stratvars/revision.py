@@ -251,6 +251,7 @@ class Entry:
         saved_at, age: see ``Stored``.
         size: of the text that it set, in bytes.
         reason, complete, snapshot, held_back: see ``Kept``; names with reasons.
+        start_id: of the start that saved it; ``owner.start_of`` says where that ran.
     """
 
     epoch: int
@@ -262,6 +263,7 @@ class Entry:
     snapshot: bool
     size: int
     held_back: Mapping[str, str]
+    start_id: str
 
 
 # json.dumps with an option makes an encoder for each call, which takes longer than a whole save's other texts.

@@ -105,7 +105,8 @@ def test_history_as_json_has_the_stored_values(shell: Shell, place: Place) -> No
     lines = [json.loads(line) for line in shell.run("history", "bot", "cash", "api_key", "--json").stdout.splitlines()]
     assert [line["revision"] for line in lines] == [7, 5, 3, 2, 1]
     assert lines[0].keys() == {
-        *("revision", "saved_at", "age", "reason", "complete", "bytes", "held_back", "edits", "variables"),
+        *("revision", "saved_at", "age", "reason", "complete", "bytes", "held_back", "epoch", "start", "edits"),
+        "variables",
     }
     assert lines[0]["variables"] == {"cash": {"$decimal": "1.50"}, "api_key": "********"}
     assert lines[1]["variables"] == {"cash": 7}

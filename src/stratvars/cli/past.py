@@ -155,9 +155,11 @@ def _check_variables(archive: Archive, name: str, variables: Sequence[str]) -> N
 
 def _json_line(row: Change, variables: Sequence[str], signed: _Signed, *, reveal: bool) -> str:
     from stratvars.cli.masking import masked
+    from stratvars.owner import start_of
     from stratvars.revision import join_texts
 
     entry = row.entry
+    where = start_of(entry.start_id)
     members: dict[str, object] = {
         "revision": entry.number,
         "saved_at": entry.saved_at.isoformat(),
@@ -166,6 +168,8 @@ def _json_line(row: Change, variables: Sequence[str], signed: _Signed, *, reveal
         "complete": entry.complete,
         "bytes": entry.size,
         "held_back": dict(entry.held_back),
+        "epoch": entry.epoch,
+        "start": None if where is None else {"host": where.host, "pid": where.pid},
         "edits": [
             {"edit": signature.edit, "by": signature.author, "note": signature.note}
             for signature in signed.get(entry.number, ())

@@ -63,7 +63,7 @@ def kept_from(row: Sequence[Any]) -> Kept:
 
 def entry_from(row: Sequence[Any], saved_at: datetime) -> Entry:
     """A row of ``revisions``; ``saved_at`` is the fourth column, as the driver must be understood."""
-    epoch, number, reason, _, age, complete, snapshot, size, held_back = row
+    epoch, number, reason, _, age, complete, snapshot, size, held_back, start_id = row
     return Entry(
         epoch=epoch,
         number=number,
@@ -74,6 +74,7 @@ def entry_from(row: Sequence[Any], saved_at: datetime) -> Entry:
         snapshot=bool(snapshot),
         size=size,
         held_back=json.loads(held_back),
+        start_id=start_id,
     )
 
 

@@ -330,6 +330,7 @@ def _entry(revision: Revision, stored: Stored) -> Entry:
         snapshot=revision.snapshot,
         size=size_of_text(revision.changed),
         held_back=stored.held_back,
+        start_id=revision.claim.start_id,
     )
 
 

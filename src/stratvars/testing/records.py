@@ -80,6 +80,7 @@ class RecordsContract(BothSides):
         every = records.revisions(TABLE, "bot", limit=100)
         places = [(entry.epoch, entry.number) for entry in every]
         assert places == [(2, 7), (2, 6), (2, 5), (1, 4), (1, 3), (1, 2), (1, 1)]
+        assert [entry.start_id for entry in every] == ["start-2"] * 3 + ["start-1"] * 4
         third, second = every[4:6]
         assert (third.reason, third.complete, third.snapshot, third.held_back) == ("crash", False, True, {"é": "why"})
         assert (second.reason, second.complete, second.snapshot, second.held_back) == ("iteration", True, False, {})

@@ -373,7 +373,8 @@ ORDER BY h.revision
 
 -- :listed  what is listed of a revision, without the values
 SELECT epoch, revision, reason, (extract(epoch FROM saved_at) * 1000000)::bigint,
-    extract(epoch FROM clock_timestamp() - saved_at)::float8, complete, snapshot, octet_length(changed), held_back
+    extract(epoch FROM clock_timestamp() - saved_at)::float8, complete, snapshot, octet_length(changed), held_back,
+    start_id
 FROM {T_history}
 WHERE strategy_id = %(strategy)s
 

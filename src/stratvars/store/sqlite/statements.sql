@@ -177,7 +177,7 @@ ORDER BY h.revision
 
 -- :listed  what is listed of a revision, without the values
 SELECT epoch, revision, reason, saved_at, (julianday('now') - julianday(saved_at)) * 86400.0, complete, snapshot,
-    length(CAST(changed AS BLOB)), held_back
+    length(CAST(changed AS BLOB)), held_back, start_id
 FROM {T_history}
 WHERE strategy_id = :strategy
 
