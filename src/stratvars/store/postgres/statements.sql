@@ -107,6 +107,12 @@ SELECT set_config('lock_timeout', %(patience)s, true),
 -- :prepare_lock  one process creates tables at a time; IF NOT EXISTS alone can fail beside another one
 SELECT pg_catalog.pg_advisory_xact_lock(%(key)s)
 
+-- :with_settings  the same at the head of a statement that is a transaction of its own
+WITH settings AS MATERIALIZED (
+    SELECT set_config('lock_timeout', %(patience)s, true) AS patience,
+        CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END
+)
+
 -- :writer  who holds a strategy and what was written last, locked until the transaction ends
 SELECT epoch, revision, start_id, owner, (extract(epoch FROM lease_until) * 1000000)::bigint::text,
     extract(epoch FROM lease_until - clock_timestamp())::float8, lease, digest, open_edits
@@ -162,10 +168,7 @@ FROM mine LEFT JOIN {T_writers} w ON w.strategy_id = mine.strategy_id
 LEFT JOIN locked ON locked.strategy_id = mine.strategy_id
 
 -- :release_writer  nobody holds the strategy any more; what was saved last, which a ghost save may just have done
-WITH settings AS MATERIALIZED (
-    SELECT set_config('lock_timeout', %(patience)s, true) AS patience,
-        CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END
-)
+{with_settings}
 UPDATE {T_writers} w SET owner = ''
 FROM settings
 WHERE settings.patience IS NOT NULL AND w.strategy_id = %(strategy)s AND w.epoch = %(epoch)s
@@ -177,18 +180,37 @@ DELETE FROM {T_writers}
 WHERE strategy_id = %(strategy)s AND epoch = %(epoch)s AND start_id = %(start_id)s AND revision = 0
     AND NOT EXISTS (SELECT FROM {T_history} WHERE strategy_id = %(strategy)s)
 
--- :save  one revision in one statement; what comes back is the writers' row as it was before, read under its lock.
--- The current state is replaced where it is as a save left it: of the transaction that the writers' row names, or, where
--- it was moved to another server, of the same text. A new row replaces one that is gone.
-WITH settings AS MATERIALIZED (
-    SELECT set_config('lock_timeout', %(patience)s, true) AS patience,
-        CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END
-), found AS MATERIALIZED (
+-- :found_locked  the writers' row, for a save
+found AS MATERIALIZED (
     SELECT w.epoch, w.revision, w.start_id, w.owner, w.digest, w.row_xmin, w.open_edits
     FROM settings CROSS JOIN {T_writers} w
     WHERE w.strategy_id = %(strategy)s AND settings.patience IS NOT NULL
     FOR UPDATE OF w
-), fits AS MATERIALIZED (
+)
+
+-- :kept_beside  what a save writes beside the current state, when that is done
+written AS (
+    UPDATE {T_writers}
+    SET revision = %(number)s::bigint, digest = %(digest)s::text, reason = %(reason)s::text,
+        complete = %(complete)s::boolean, held_back = %(held_back)s::text, format = %(format)s::integer,
+        written_by = %(epoch)s::bigint, row_xmin = pg_current_xact_id()::xid,
+        lease_until = saved_at + make_interval(secs => %(lease)s::float8)
+    FROM done
+    WHERE strategy_id = %(strategy)s
+), kept AS (
+    INSERT INTO {T_history}
+        (strategy_id, epoch, revision, saved_at, reason, complete, snapshot, changed, removed, held_back, start_id,
+        format)
+    SELECT %(strategy)s::text, %(epoch)s::bigint, %(number)s::bigint, saved_at, %(reason)s::text,
+        %(complete)s::boolean, %(snapshot)s::boolean, %(changed)s::text, %(removed)s::text, %(held_back)s::text,
+        %(start_id)s::text, %(format)s::integer
+    FROM done
+)
+
+-- :save  one revision in one statement; what comes back is the writers' row as it was before, read under its lock.
+-- The current state is replaced where it is as a save left it: of the transaction that the writers' row names, or, where
+-- it was moved to another server, of the same text. A new row replaces one that is gone.
+{with_settings}, {found_locked}, fits AS MATERIALIZED (
     SELECT clock_timestamp() AS saved_at, digest, row_xmin
     FROM found
     WHERE epoch = %(epoch)s::bigint AND start_id = %(start_id)s::text AND revision = %(follows)s::bigint
@@ -207,23 +229,7 @@ WITH settings AS MATERIALIZED (
     RETURNING last_updated
 ), done AS MATERIALIZED (
     SELECT saved_at, false AS is_new FROM replaced UNION ALL SELECT last_updated, true FROM made
-), written AS (
-    UPDATE {T_writers}
-    SET revision = %(number)s::bigint, digest = %(digest)s::text, reason = %(reason)s::text,
-        complete = %(complete)s::boolean, held_back = %(held_back)s::text, format = %(format)s::integer,
-        written_by = %(epoch)s::bigint, row_xmin = pg_current_xact_id()::xid,
-        lease_until = saved_at + make_interval(secs => %(lease)s::float8)
-    FROM done
-    WHERE strategy_id = %(strategy)s
-), kept AS (
-    INSERT INTO {T_history}
-        (strategy_id, epoch, revision, saved_at, reason, complete, snapshot, changed, removed, held_back, start_id,
-        format)
-    SELECT %(strategy)s::text, %(epoch)s::bigint, %(number)s::bigint, saved_at, %(reason)s::text,
-        %(complete)s::boolean, %(snapshot)s::boolean, %(changed)s::text, %(removed)s::text, %(held_back)s::text,
-        %(start_id)s::text, %(format)s::integer
-    FROM done
-), taken AS (
+), {kept_beside}, taken AS (
     UPDATE {T_edits} e SET taken_by = found.epoch
     FROM found
     WHERE e.strategy_id = %(strategy)s AND e.fate = '' AND found.open_edits > 0
@@ -236,10 +242,7 @@ SELECT %(strategy)s::text, found.epoch, found.revision, found.start_id, found.ow
 FROM found LEFT JOIN done ON true
 
 -- :save_all  the same of several strategies, whose rows are locked in the order of their names, as in a renewal
-WITH settings AS MATERIALIZED (
-    SELECT set_config('lock_timeout', %(patience)s, true) AS patience,
-        CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END
-), found AS MATERIALIZED (
+{with_settings}, found AS MATERIALIZED (
     SELECT w.epoch AS w_epoch, w.revision AS w_revision, w.start_id AS w_start_id, w.owner, w.digest AS w_digest,
         w.row_xmin, w.open_edits, mine.*
     FROM settings CROSS JOIN unnest(
@@ -411,10 +414,7 @@ ORDER BY h.revision LIMIT 1
 SELECT strategy_id FROM {T}
 
 -- :ask  somebody asks for an edit, of a strategy that was started once; asked again it is the same one
-WITH settings AS MATERIALIZED (
-    SELECT set_config('lock_timeout', %(patience)s, true) AS patience,
-        CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END
-), asked AS (
+{with_settings}, asked AS (
     INSERT INTO {T_edits} (strategy_id, token, asked_at, author, note, change, format, taken_by, fate, said, revision)
     SELECT w.strategy_id, %(token)s::text, clock_timestamp(), %(author)s::text, %(note)s::text, %(change)s::text,
         %(format)s::integer, 0, %(fate)s::text, %(said)s::text, 0
@@ -430,10 +430,7 @@ FROM asked WHERE w.strategy_id = asked.strategy_id AND asked.fate = ''
 SELECT id FROM {T_edits} WHERE token = %(token)s
 
 -- :cancel  an edit is taken back, unless the start that runs has taken it up
-WITH settings AS MATERIALIZED (
-    SELECT set_config('lock_timeout', %(patience)s, true) AS patience,
-        CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END
-), found AS MATERIALIZED (
+{with_settings}, found AS MATERIALIZED (
     SELECT w.strategy_id, w.epoch, w.owner
     FROM settings CROSS JOIN {T_writers} w
     WHERE w.strategy_id = %(strategy)s AND settings.patience IS NOT NULL
@@ -494,15 +491,7 @@ WHERE h.strategy_id = %(strategy)s AND h.epoch = gone.epoch AND h.revision = gon
 
 -- :save_known  a save as most are: the row of the current state is there. The same as "save" without making that row,
 -- which the server would prepare and end at every save; see saving.py
-WITH settings AS MATERIALIZED (
-    SELECT set_config('lock_timeout', %(patience)s, true) AS patience,
-        CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END
-), found AS MATERIALIZED (
-    SELECT w.epoch, w.revision, w.start_id, w.owner, w.digest, w.row_xmin, w.open_edits
-    FROM settings CROSS JOIN {T_writers} w
-    WHERE w.strategy_id = %(strategy)s AND settings.patience IS NOT NULL
-    FOR UPDATE OF w
-), replaced AS (
+{with_settings}, {found_locked}, done AS (
     UPDATE {T} t SET last_updated = clock_timestamp(), variables = %(variables)s::text
     FROM found
     WHERE t.strategy_id = %(strategy)s
@@ -512,37 +501,18 @@ WITH settings AS MATERIALIZED (
             OR encode(sha256(convert_to(t.variables, 'UTF8')), 'hex')
                 IN (found.digest, %(digest)s::text, %(over)s::text))
     RETURNING t.last_updated AS saved_at
-), written AS (
-    UPDATE {T_writers}
-    SET revision = %(number)s::bigint, digest = %(digest)s::text, reason = %(reason)s::text,
-        complete = %(complete)s::boolean, held_back = %(held_back)s::text, format = %(format)s::integer,
-        written_by = %(epoch)s::bigint, row_xmin = pg_current_xact_id()::xid,
-        lease_until = saved_at + make_interval(secs => %(lease)s::float8)
-    FROM replaced
-    WHERE strategy_id = %(strategy)s
-), kept AS (
-    INSERT INTO {T_history}
-        (strategy_id, epoch, revision, saved_at, reason, complete, snapshot, changed, removed, held_back, start_id,
-        format)
-    SELECT %(strategy)s::text, %(epoch)s::bigint, %(number)s::bigint, saved_at, %(reason)s::text,
-        %(complete)s::boolean, %(snapshot)s::boolean, %(changed)s::text, %(removed)s::text, %(held_back)s::text,
-        %(start_id)s::text, %(format)s::integer
-    FROM replaced
-), taken AS (
+), {kept_beside}, taken AS (
     UPDATE {T_edits} e SET taken_by = found.epoch
-    FROM found CROSS JOIN replaced
+    FROM found CROSS JOIN done
     WHERE e.strategy_id = %(strategy)s AND e.fate = '' AND found.open_edits > 0
     RETURNING e.*
 )
 SELECT (SELECT json_agg(json_build_array(id, change, format, author, note, token) ORDER BY id)::text FROM taken)
-FROM found CROSS JOIN replaced
+FROM found CROSS JOIN done
 
 -- :take  the strategy of whom nobody holds, or the given owner, in one statement; what comes back is the writers' row as
 -- it was before, read under its lock, and the epoch that it has now; none, where it was left as it is
-WITH settings AS MATERIALIZED (
-    SELECT set_config('lock_timeout', %(patience)s, true) AS patience,
-        CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END
-), found AS MATERIALIZED (
+{with_settings}, found AS MATERIALIZED (
     SELECT w.epoch, w.revision, w.start_id, w.owner,
         (extract(epoch FROM w.lease_until) * 1000000)::bigint::text AS stamp,
         extract(epoch FROM w.lease_until - clock_timestamp())::float8 AS lease_left, w.lease, w.digest, w.open_edits
