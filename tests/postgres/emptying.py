@@ -27,6 +27,13 @@ BEGIN
 END $$
 """
 
+TABLES = """
+SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+"""
+AT_ONCE = 100
+"""More tables than that go one by one: each takes locks of the server's, which has room for so many in a transaction."""
+
 FORGET_SETTINGS = """
 DELETE FROM pg_db_role_setting
 WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -39,6 +46,9 @@ def empty(url: str) -> None:
     with psycopg.connect(url, autocommit=True, options=OPTIONS) as connection:
         connection.execute(THROW_OUT)
         connection.execute(FORGET_SETTINGS)
+        tables = connection.execute(TABLES).fetchall()
+        for (name,) in tables if len(tables) > AT_ONCE else ():
+            connection.execute(f"DROP TABLE IF EXISTS {name} CASCADE".encode())
         with connection.transaction():
             connection.execute(DROP_SCHEMAS)
             connection.execute("CREATE SCHEMA public AUTHORIZATION pg_database_owner")
