@@ -164,6 +164,7 @@ NUMPY: dict[str, tuple[str, ...]] = {
         *("numpy.bool_(True)", 'numpy.str_("a")', r'numpy.bytes_(b"\xff")', r'numpy.void(b"ab")'),
         *('numpy.datetime64("2026-01-05", "ns")', 'numpy.timedelta64(5, "D")', 'numpy.datetime64("NaT", "s")'),
         'numpy.zeros(1, [("price", "f8"), ("size", "i4")])[0]',
+        'numpy.rec.array([(1.5, 2)], [("price", "f8"), ("size", "i4")])[0]',
     ),
     "numpy array": (
         "numpy.array([1.5, 2.5])",
@@ -177,6 +178,19 @@ NUMPY: dict[str, tuple[str, ...]] = {
         'numpy.zeros(1, [("price", "f8"), ("legs", ">i2", (2,)), ("inner", [("symbol", "U3")])])',
     ),
     "with more than 64 items": ("numpy.linspace(0, 1, 101)",),
+    "with missing texts": (
+        'numpy.array(["a", None], numpy.dtypes.StringDType(na_object=None))',
+        'numpy.array(["a", float("nan")], numpy.dtypes.StringDType(na_object=float("nan"), coerce=False))',
+        'numpy.array(["a", pandas.NA], numpy.dtypes.StringDType(na_object=pandas.NA))',
+        'numpy.array(["a", "N/A"], numpy.dtypes.StringDType(na_object="N/A"))',
+    ),
+    "records with gaps or titles": (
+        'numpy.array([(1, 2.5)], numpy.dtype([("side", "i1"), ("price", "f8")], align=True))',
+        'numpy.zeros((2, 2), numpy.dtype([("side", "i1"), ("legs", "f8", (2,))], align=True)).T',
+        'numpy.array([(2.5,)], [(("Last price", "last"), "f8")])',
+        'numpy.zeros(1, numpy.dtype({"names": ["a"], "formats": ["g"], "offsets": [16], "itemsize": 48}))',
+        'numpy.asarray(numpy.rec.array([(1.5, 2)], [("price", "f8"), ("size", "i4")]))',
+    ),
 }
 
 PANDAS: dict[str, tuple[str, ...]] = {

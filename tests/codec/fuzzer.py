@@ -29,6 +29,7 @@ WORDS = (
     *("", "a", "nan", "NaT", "now", "O", "object", "V9999999999", "U500000000", "float64", ">int8", "StringDType"),
     *("datetime64[s]", "longdouble", "M", "999999999D", "B", "UTC", "../x", "2024-01-02T09:30:00", "AAAA", "\ud800"),
     *("python", "pyarrow", "fortran", "readonly", "right", "Timestamp", "DataFrame", "Index", "IntegerArray", "$tuple"),
+    *("aligned", "record", "na_object", "coerce"),
     *TAGS,
 )  # fmt: skip
 SLOW = 10.0

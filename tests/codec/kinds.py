@@ -36,8 +36,9 @@ def _with_name(tag: str, payload: Any) -> str:
         return tag
     name = payload[0]
     found = _NAME.match(name) if isinstance(name, str) else None
-    # The dtype of records is a list of fields, that of texts of any length begins with its name.
-    return f"{tag} {'record' if found is None else found[1]}"
+    # The dtype of records is a list of fields, that of texts with options is an object.
+    unnamed = "record" if isinstance(name, list) else "options"
+    return f"{tag} {unnamed if found is None else found[1]}"
 
 
 ALL = frozenset(kind for text in golden().values() for kind in kinds_of(text))

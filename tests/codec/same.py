@@ -74,6 +74,8 @@ def _same_zone(left: tzinfo | None, right: tzinfo | None) -> bool:
 def _same_scalar(left: Any, right: Any) -> bool:
     if isinstance(left, (np.str_, np.bytes_)):
         return left == right and len(left) == len(right)
+    if isinstance(left, np.void):
+        return same_array(np.asarray(left), np.asarray(right))
     if left.dtype != right.dtype or repr(left) != repr(right):
         return False
     # A longdouble has unused bytes, and NaN has bits that nobody sees.

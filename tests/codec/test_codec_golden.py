@@ -88,7 +88,19 @@ def test_every_type_of_numpy_has_a_text_alone_and_in_an_array() -> None:
 
 def test_every_form_of_an_array_has_a_text() -> None:
     texts = "".join(golden().values())
-    forms = ('["fortran"]', '["readonly"]', '["StringDType"', '[[["price"', '[">', '[101],"', "[],[")
+    forms = (
+        '["fortran"]',
+        '["readonly"]',
+        '["StringDType"',
+        '[[["price"',
+        '[">',
+        '[101],"',
+        "[],[",
+        '"aligned"]',
+        '"record"]',
+        '"coerce":false',
+        ',"Last price"]',
+    )
     assert [form for form in forms if form not in texts] == []
 
 

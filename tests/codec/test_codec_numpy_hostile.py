@@ -7,12 +7,16 @@ import resource
 import subprocess
 import sys
 
+import hostile_arrays
+import hostile_records
 import pytest
-from hostile_arrays import IMPOSSIBLE, MISSHAPEN
 
 from stratvars.codec import decode
 from stratvars.codec.tree import show
 from stratvars.errors import UndecodableError
+
+MISSHAPEN = hostile_arrays.MISSHAPEN + hostile_records.MISSHAPEN
+IMPOSSIBLE = hostile_arrays.IMPOSSIBLE + hostile_records.IMPOSSIBLE
 
 MEMORY = 2**30
 """What a child may take in all; numpy and pandas alone take half of it."""
@@ -82,6 +86,8 @@ _EMPTY_FRAME = (
     '"columns":{"$pandas":["RangeIndex",{"range":[0,0,1]}]},"data":[]}]}'
 )
 _FIELDS = ",".join(f'["{number}","int8"]' for number in range(60_000))
+_COLUMNS = ",".join(f'["{number}",{number},{{"$array":["int8",[1],[5]]}}]' for number in range(20_000))
+_BYTES = f'{{"$array":["int8",[1333333],"{"A" * 1777778}=="]}}'
 _EMPTY_TEXTS = ",".join(['""'] * 300_000)
 
 
@@ -94,6 +100,11 @@ def test_a_megabyte_of_each_kind_is_read_in_bounded_time_and_memory() -> None:
         f'{{"$array":["U16",[300000],[{_EMPTY_TEXTS}]]}}',
         f'{{"$array":["V1",[1000000],"{"A" * 1333334}=="]}}',
         f'{{"$array":[[{_FIELDS}],[1],"{"A" * 80_000}"]}}',
+        f'{{"$records":{{"shape":[1],"itemsize":20000,"fields":[{_COLUMNS}]}}}}',
+        f'{{"$records":{{"shape":[1333333],"itemsize":64,"fields":[["a",0,{_BYTES}]]}}}}',
+        _many('{"$records":{"shape":[],"itemsize":4096,"fields":[]}}'),
+        _many('{"$records":{"shape":[64],"itemsize":64,"fields":[]}}'),
+        _many('{"$records":{"shape":[],"itemsize":8,"fields":[["a",0,{"$array":["int8",[1],[5]]},"t"]]}}'),
     ]
     refused, slowest, memory = in_a_small_process(texts)
     assert refused == 0
@@ -125,6 +136,10 @@ _LABELS = '{"$pandas":["Index",{"values":["a"]}]}'
             "v['a'].iloc[0]",
         ),
         ('{"$array":["int8",[1],[{"$x":1}]]}', "v[0]"),
+        (
+            '{"$records":{"shape":[1],"itemsize":1,"fields":[["a",0,{"$array":["int8",[1],[{"$x":1}]]}]]}}',
+            "v['a'][0]",
+        ),
     ],
 )
 def test_the_path_reads_as_python(text: str, path: str) -> None:

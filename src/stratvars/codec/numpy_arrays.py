@@ -11,19 +11,26 @@ from __future__ import annotations
 import binascii
 import math
 import struct
-import sys
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from stratvars.codec.numpy_dtypes import VARIABLE_TEXT, parse_name, read_dtype, require_fields, write_dtype
+from stratvars.codec.numpy_dtypes import (
+    VARIABLE_TEXT,
+    parse_name,
+    read_dtype,
+    require_fields,
+    require_options,
+    show_dtype,
+    write_dtype,
+)
 from stratvars.codec.numpy_items import read_items_as, write_items
-from stratvars.codec.numpy_scalars import SCALARS, Family, find_scalar, import_numpy
+from stratvars.codec.numpy_scalars import import_numpy
 from stratvars.codec.paths import Refusal
-from stratvars.codec.reading import expect, read
-from stratvars.codec.registry import Encoder, add_family, add_tag
-from stratvars.codec.tree import show_items, show_name
+from stratvars.codec.reading import expect
+from stratvars.codec.registry import add_tag
+from stratvars.codec.tree import show_items
 
 _LARGEST = 2**29
 _MOST_DIMENSIONS = 64
@@ -43,21 +50,26 @@ _FORMATS = dict(
 
 
 def write_array(array: Any, *flags: str) -> Any:
-    """Write an array of any dtype but object; ``flags`` names what else is true of it."""
+    """Write an array of any dtype but object, records only if packed; ``flags`` names what else is true of it."""
     name = write_dtype(array.dtype)
-    if array.nbytes > _LARGEST:
-        raise Refusal("this array is too large for a variable; store it in a file, and the path of the file here")
-    if array.flags.f_contiguous and not array.flags.c_contiguous:
-        flat, flags = array.T.ravel(), ("fortran", *flags)
-    else:
-        flat = array.ravel()
+    flat, flags = lay_out(array, flags)
     items = write_items(flat, name)
     parts = [name, array.shape, flat.tobytes() if items is None else items]
     return {"$array": [*parts, flags] if flags else parts}
 
 
-def _encode(value: Any, room: int) -> Any:  # noqa: ARG001 - the signature of an encoder
-    return write_array(value) if value.flags.writeable else write_array(value, "readonly")
+def require_size(size: int) -> None:
+    """Raise Refusal if an array of so many bytes is too large."""
+    if size > _LARGEST:
+        raise Refusal("this array is too large for a variable; store it in a file, and the path of the file here")
+
+
+def lay_out(array: Any, flags: tuple[str, ...]) -> tuple[Any, tuple[str, ...]]:
+    """Return the items in the order in which they are written, and the flags with ``fortran`` if they need it."""
+    require_size(array.nbytes)
+    if array.flags.f_contiguous and not array.flags.c_contiguous:
+        return array.T.ravel(), ("fortran", *flags)
+    return array.ravel(), flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +86,21 @@ class _Stored:
         dtype, shape, items, *rest = expect(payload, list)
         if type(dtype) is list:
             require_fields(dtype)
+        elif type(dtype) is dict:
+            require_options(dtype)
         elif dtype != VARIABLE_TEXT:
             parse_name(dtype)
-        if not all(type(size) is int and 0 <= size < 2**63 for size in expect(shape, list)):
-            raise ValueError
+        require_shape(shape)
         flags = rest[0] if rest else []
-        if flags not in _FLAGS or len(rest) > 1 or len(shape) > _MOST_DIMENSIONS:
+        if flags not in _FLAGS or len(rest) > 1:
             raise ValueError
         return cls(dtype, shape, items if type(items) is list else expect(items, str), flags)
+
+
+def require_shape(tree: Any) -> None:
+    """Raise unless it is the shape of some array."""
+    if not all(type(size) is int and 0 <= size < 2**63 for size in expect(tree, list)) or len(tree) > _MOST_DIMENSIONS:
+        raise ValueError
 
 
 def _decode(payload: Any, room: int) -> Any:  # noqa: ARG001 - the signature of a decoder
@@ -91,13 +110,13 @@ def _decode(payload: Any, room: int) -> Any:  # noqa: ARG001 - the signature of 
     order: Any = "F" if "fortran" in stored.flags else "C"
     count = math.prod(stored.shape)
     if type(stored.items) is list:
-        _require_fit(len(stored.items) == count)
+        require_fit(len(stored.items) == count)
         array = read_items_as(dtype, stored.dtype, stored.items).reshape(stored.shape, order=order)
     else:
         size = count * dtype.itemsize
-        _require_fit(len(stored.items) == (size + 2) // 3 * 4 and dtype.itemsize > 0 and stored.dtype != VARIABLE_TEXT)
+        require_fit(len(stored.items) == (size + 2) // 3 * 4 and dtype.itemsize > 0 and dtype.kind != "T")
         raw = msgspec.convert(stored.items, bytes)
-        _require_fit(len(raw) == size)
+        require_fit(len(raw) == size)
         array = np.ndarray(stored.shape, dtype, raw, order=order)
     # Else it would be a view, which cannot be resized in place.
     array = array.copy(order)
@@ -105,7 +124,8 @@ def _decode(payload: Any, room: int) -> Any:  # noqa: ARG001 - the signature of 
     return array
 
 
-def _require_fit(fits: bool) -> None:
+def require_fit(fits: bool) -> None:
+    """Raise Refusal unless it fits."""
     if not fits:
         raise Refusal("the shape and the dtype of this array do not fit its items")
 
@@ -113,14 +133,14 @@ def _require_fit(fits: bool) -> None:
 def _show(payload: Any, room: int) -> str:  # noqa: ARG001 - the signature of a shower
     stored = _Stored.of(payload)
     if type(stored.items) is list:
-        _require_fit(len(stored.items) == math.prod(stored.shape))
+        require_fit(len(stored.items) == math.prod(stored.shape))
         items = show_items(stored.items, _LEVELS)
     else:
         items = [*_first_items(stored), "…"]
     is_plain = type(stored.items) is list and len(stored.shape) == 1
     shape = "" if is_plain else f", shape {tuple(stored.shape)}"
     flags = "".join(f", {flag}" for flag in stored.flags)
-    return f"array([{', '.join(items)}], {_show_dtype(stored.dtype)}{shape}{flags})"
+    return f"array([{', '.join(items)}], {show_dtype(stored.dtype)}{shape}{flags})"
 
 
 def _first_items(stored: _Stored) -> list[str]:
@@ -133,31 +153,4 @@ def _first_items(stored: _Stored) -> list[str]:
     return [repr(item) for item in layout.unpack(raw[: layout.size])]
 
 
-def _show_dtype(tree: Any) -> str:
-    return f"({', '.join(show_name(name) for name, *_ in tree)})" if type(tree) is list else str(tree)
-
-
-def _find(kind: type) -> Encoder | None:
-    numpy = sys.modules.get("numpy")
-    if numpy is None:
-        return None
-    return _encode if kind is vars(numpy).get("ndarray") else find_scalar(numpy, kind)
-
-
-# A record of a structured array is part of that array, and can change with it; it comes back as one of its own.
-SCALARS["void"] = Family(
-    lambda value: write_array(sys.modules["numpy"].asarray(value)),
-    lambda kind, payload: _void(read(payload, 0), kind),
-    immutable=False,
-)
-
-
-def _void(array: Any, kind: Any) -> Any:
-    value = array[()]
-    if type(value) is not kind:
-        raise ValueError
-    return value
-
-
-add_family("numpy", _find)
 add_tag("$array", _decode, _show)

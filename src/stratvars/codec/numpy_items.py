@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stratvars.codec.containers import encode_items
-from stratvars.codec.numpy_dtypes import BY_MACHINE, VARIABLE_TEXT
+from stratvars.codec.numpy_dtypes import BY_MACHINE
 from stratvars.codec.numpy_scalars import DATE, SCALARS
 from stratvars.codec.reading import read_items
 
@@ -61,9 +61,22 @@ def _dates(items: list[Any], dtype: Any) -> Any:
 def _texts(items: list[Any], dtype: Any) -> Any:
     array = sys.modules["numpy"].array(items, dtype)
     # numpy cuts off what is too long; a zero at the end it cannot tell from padding.
-    if dtype.kind != "T" and array.tolist() != [item.rstrip("\0" if dtype.kind == "U" else b"\0") for item in items]:
+    if array.tolist() != [item.rstrip("\0" if dtype.kind == "U" else b"\0") for item in items]:
         raise ValueError
     return array
+
+
+def _missing_as_none(flat: Any) -> list[Any]:
+    missing = getattr(flat.dtype, "na_object", None)
+    # One that is a text is written as that text, and found again by it.
+    return [None if item is missing and type(item) is not str else item for item in flat.tolist()]
+
+
+def _variable_texts(items: list[Any], dtype: Any) -> Any:
+    # Where there is no such attribute, numpy would take None for the text "None".
+    if None in items:
+        items = [dtype.na_object if item is None else item for item in items]
+    return sys.modules["numpy"].array(items, dtype)
 
 
 _INTS = _Kind(frozenset({int}), _plain, _whole)
@@ -80,7 +93,7 @@ _KINDS = {
         lambda items, dtype: _whole(items, "int64").astype(dtype),
     ),
     "U": _STRINGS,
-    "T": _STRINGS,
+    "T": _Kind(frozenset({str, type(None)}), _missing_as_none, _variable_texts),
     "S": _Kind(
         frozenset({str}),
         lambda flat: [item.decode("latin-1") for item in flat.tolist()],
@@ -95,7 +108,7 @@ def write_items(flat: Any, name: Any) -> Sequence[Any] | None:
     if native in BY_MACHINE:
         return [SCALARS[native].write(item) for item in flat]
     kind = _KINDS.get(flat.dtype.kind)
-    if kind is None or (name != VARIABLE_TEXT and (flat.size > _MOST or flat.itemsize > _LARGEST)):
+    if kind is None or (flat.dtype.kind != "T" and (flat.size > _MOST or flat.itemsize > _LARGEST)):
         return None
     try:
         items = tuple(kind.write(flat))
@@ -115,7 +128,7 @@ def read_items_as(dtype: Any, name: Any, trees: list[Any]) -> Any:
         return sys.modules["numpy"].array([SCALARS[native].read(dtype.type, tree) for tree in trees], dtype)
     kind = _KINDS[dtype.kind]
     # Only the variable one may hold more than the list itself.
-    if name != VARIABLE_TEXT and dtype.itemsize > _LARGEST:
+    if dtype.kind != "T" and dtype.itemsize > _LARGEST:
         raise ValueError
     items = read_items(trees, 1)
     if not set(map(type, items)) <= kind.types:
