@@ -32,7 +32,7 @@ SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n
 WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 """
 AT_ONCE = 100
-"""More tables than that go one by one: each takes locks of the server's, which has room for so many in a transaction."""
+"""More tables than that go one by one: a transaction takes a lock for each, and the server has room for so many."""
 
 FORGET_SETTINGS = """
 DELETE FROM pg_db_role_setting
