@@ -26,6 +26,8 @@ from stratvars.vars import Vars
 
 Change = Callable[[Any], object]
 NEW = "put there in place"
+FROM_PANDAS = "this StringArray holds texts of another type than str"
+"""A dict that is put into a series may become a series of texts, with whatever subclasses of str it had."""
 
 
 def _again(value: Any) -> None:
@@ -164,6 +166,8 @@ class Watched:
             assert self._capture.take().texts == before.texts
         action()
         self.state = self._capture.take()
+        if any(FROM_PANDAS in problem for problem in self.state.held_back.values()):
+            return False
         assert self.state.held_back == {}
         changed = not same(exact, self.value)
         assert (self.state.texts["v"] != before.texts["v"]) == changed
