@@ -82,7 +82,8 @@ def test_dropping_asks_for_the_name_and_says_what_is_lost(shell: Shell, place: P
         assert re.search(
             r"bot: its variables and 3 revisions, the oldest of \d{4}-\d\d-\d\d \d\d:\d\d, are to be lost", shown
         )
-        assert "to keep a copy, first: stratvars export bot --history FILE" in shown
+        assert "; first they are exported to bot.jsonl" in shown
+        assert not (shell.folder / "bot.jsonl").exists()
         assert names(place) == ["bot"]
     given, shown = answered(words, "bot\n", shell.folder, shell._environment(), question=QUESTION)
     assert (given, "bot: dropped, with 3 revisions, from" in shown) == (0, True)
@@ -103,10 +104,22 @@ def test_what_was_exported_before_it_was_dropped_comes_back(shell: Shell, place:
     place.live({"n": 1}, {"n": 2})
     done = shell.run("drop", "bot", "--export", "bot.jsonl", "--yes", "--db", place.url)
     assert done.returncode == 0, done.stderr
-    assert "to keep a copy" not in done.stderr
     assert shell.run("import", "bot.jsonl", "--db", place.url).returncode == 0
     assert shell.run("show", "bot", "--at", "1", "--db", place.url).stdout == "name\tvalue\nn\t1\n"
     assert place.live() == {"n": 2}
+
+
+def test_it_is_exported_first_unless_no_copy_is_wanted(shell: Shell, place: Place) -> None:
+    for number, file in enumerate(("my_bot.jsonl", "my_bot-2.jsonl")):
+        place.live({"n": number}, name="my/bot")
+        done = shell.run("drop", "my/bot", "--yes", "--db", place.url)
+        assert (done.returncode, f"first they are exported to {file}" in done.stderr) == (0, True), done.stderr
+        assert shell.run("import", file, "--db", place.url, "--dry-run").returncode == 0
+    place.live({"n": 2}, name="my/bot")
+    assert "contradict" in shell.refused("drop", "my/bot", "--no-export", "--export", "x", "--yes", "--db", place.url)
+    done = shell.run("drop", "my/bot", "--no-export", "--yes", "--db", place.url)
+    assert (done.returncode, "no copy is kept" in done.stderr) == (0, True)
+    assert len(list(shell.folder.glob("*.jsonl"))) == 2
 
 
 def test_nothing_is_dropped_when_the_export_before_it_fails(shell: Shell, place: Place) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from contextlib import closing
+from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -26,8 +29,9 @@ Example:
 _DROP_EXAMPLE: Final = f"""\b
 Examples:
   stratvars drop btc-test
-  stratvars drop btc-test --export btc-test.jsonl --yes
+  stratvars drop btc-test --export backups/btc-test.jsonl --yes
 {OWNED_CODES}"""
+_LONGEST_STEM: Final = 100
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 
 
@@ -53,31 +57,50 @@ def rename(*, old: str, new: str, as_json: bool, db: str | None, table: str) -> 
 
 @click.command(epilog=_DROP_EXAMPLE)
 @click.argument("name", shell_complete=complete_strategy)
-@click.option("--export", "file", metavar="FILE", help="First export it to this file, with its whole history.")
+@click.option(
+    "--export",
+    "file",
+    metavar="FILE",
+    help="File to export it to first. Default: NAME.jsonl, else NAME-2.jsonl.",
+)
+@click.option("--no-export", is_flag=True, help="Keep no copy of it.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @_json_option
 @db_option
 @table_option
 @click.pass_context
 def drop(
-    ctx: click.Context, *, name: str, file: str | None, yes: bool, as_json: bool, db: str | None, table: str
+    ctx: click.Context,
+    *,
+    name: str,
+    file: str | None,
+    no_export: bool,
+    yes: bool,
+    as_json: bool,
+    db: str | None,
+    table: str,
 ) -> None:
     """Remove a strategy that does not run, with all its history.
 
-    Nothing brings it back but an export. It asks for the name; with --export it writes one first.
+    It asks for the name, and exports it first: nothing else brings it back.
     """
     from stratvars import move, settings
+    from stratvars.forget import check_stopped
 
+    if no_export and file is not None:
+        raise UsageError("--export and --no-export contradict each other; give one of the two")
     if not (yes or _can_be_asked()):
         raise UsageError("there is no terminal to ask on; add --yes to drop it")
     database = settings.resolve(db)
     found = move.look(database, table, name)
-    tell(_what_is_lost(database, table, found, is_kept=file is not None))
+    check_stopped(database, table, name)
+    copy = None if no_export else file or _free_file(name)
+    tell(_what_is_lost(database, table, found, copy))
     if not yes and not _is_sure(name):
         tell(f"{name}: nothing was dropped")
         ctx.exit(1)
-    if file is not None:
-        _export(database, table, name, file)
+    if copy is not None:
+        _export(database, table, name, copy)
     moved = move.drop(database, table, name, only=found)
     if as_json:
         print_exactly(json.dumps({"name": name, "revision": moved.revision, "revisions": moved.revisions}))
@@ -93,14 +116,21 @@ def _is_sure(name: str) -> bool:
     return typed == name
 
 
-def _what_is_lost(database: Database, table: str, found: Whole, *, is_kept: bool) -> str:
+def _free_file(name: str) -> str:
+    """A file in the current folder that is not there yet, called as the strategy is where a file may be."""
+    stem = re.sub(r"[^\w.-]", "_", name)[:_LONGEST_STEM].lstrip(".-") or "strategy"
+    names = (f"{stem}.jsonl" if number == 1 else f"{stem}-{number}.jsonl" for number in count(1))
+    return next(file for file in names if not Path(file).exists())
+
+
+def _what_is_lost(database: Database, table: str, found: Whole, copy: str | None) -> str:
     from stratvars.move import history_of
 
     name = found.strategy
     many, oldest = history_of(database, table, name)
     history = "" if oldest is None else f" and {many} revisions, the oldest of {oldest.astimezone():%Y-%m-%d %H:%M},"
-    advice = "" if is_kept else f"; to keep a copy, first: stratvars export {name} --history FILE"
-    return f"{name}: its variables{history} are to be lost, in {database}{advice}"
+    kept = "; no copy is kept" if copy is None else f"; first they are exported to {copy}"
+    return f"{name}: its variables{history} are to be lost, in {database}{kept}"
 
 
 def _export(database: Database, table: str, name: str, file: str) -> None:
