@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from stratvars import codec, move, request
+from stratvars import codec, request
 from stratvars.database import Database
 from stratvars.edits import Change, Edit
 from stratvars.erasing import Erasing
@@ -25,8 +25,7 @@ from stratvars.restore import Asking
 from stratvars.revision import Claim, Stored, split_texts
 from stratvars.store.base import Store
 from stratvars.store.current import HIGHEST
-from stratvars.store.moving import There, Whole
-from stratvars.store.opening import open_records, open_store
+from stratvars.store.opening import open_store
 from stratvars.traces import NOTE, Found, look
 
 _PATIENCE: Final = 5.0
@@ -50,18 +49,6 @@ class Forgotten:
     revision: int
     left: Found
     notes: tuple[str, ...]
-
-
-def check_stopped(database: Database, table: str, strategy: str) -> None:
-    """Return when nobody runs the strategy.
-
-    Raises:
-        OwnedError: somebody does, or may.
-        UnavailableError: the database cannot be used.
-    """
-    with closing(open_records(database)) as records:
-        holder = next((found.holder for found in records.tenures(table) if found.strategy == strategy), None)
-        move.check_free(records, There(Whole(strategy, None, None), holder, None, 0))
 
 
 def erase(

@@ -121,7 +121,7 @@ class _Arriving:
         self._is_same = there is not None and is_same(there.whole, whole)
         self._is_known = there is None
         if there is not None and not self._is_same:
-            check_free(self._target, there)
+            check_free(self._target, there.whole.strategy, there.holder)
             if there.newest is None or not there.whole.is_as_saved or whole.place <= there.whole.place:
                 raise self._other(there)
 

@@ -16,7 +16,7 @@ from stratvars.owner import Life, Owner
 from stratvars.ownership import Locks, life_of
 from stratvars.revision import Holder
 from stratvars.store.moving import BEGINNING, Target, There, Whole
-from stratvars.store.opening import open_source, open_target
+from stratvars.store.opening import open_records, open_source, open_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def rename(database: Database, table: str, old: str, new: str) -> Moved:
     look(database, table, old)
     with open_target(database, table) as target:
         there = _found(target, old)
-        check_free(target, there)
+        check_free(target, there.whole.strategy, there.holder)
         if target.find(new) is not None:
             raise UsageError(
                 f"there is a strategy {new!r} in {database} already; choose another name, or drop that one"
@@ -75,7 +75,7 @@ def drop(database: Database, table: str, name: str, *, only: Whole | None = None
     look(database, table, name)
     with open_target(database, table) as target:
         there = _found(target, name)
-        check_free(target, there)
+        check_free(target, there.whole.strategy, there.holder)
         if only is not None and not is_same(there.whole, only):
             raise NotSavedError(f"{name!r} was saved by somebody else meanwhile; nothing was dropped. Look again")
         target.drop(name)
@@ -104,20 +104,31 @@ def history_of(database: Database, table: str, name: str) -> tuple[int, datetime
         return source.count(name, BEGINNING), None if oldest is None else oldest.saved_at
 
 
-def check_free(target: Locks, there: There) -> None:
+def check_stopped(database: Database, table: str, name: str) -> None:
+    """Return when nobody runs the strategy. Only reads.
+
+    Raises:
+        OwnedError: somebody does, or may.
+        UnavailableError: the database cannot be used.
+    """
+    with closing(open_records(database)) as records:
+        holder = next((found.holder for found in records.tenures(table) if found.strategy == name), None)
+        check_free(records, name, holder)
+
+
+def check_free(locks: Locks, name: str, holder: Holder | None) -> None:
     """Return when nobody holds the strategy, or who holds it is dead or let the lease end.
 
     Raises:
         OwnedError: it runs.
     """
-    holder = there.holder
     if holder is None or holder.owner == "":
         return
     owner = Owner.from_text(holder.owner)
-    life = life_of(target, holder, owner)
+    life = life_of(locks, holder, owner)
     if life is Life.DEAD or (life is Life.UNKNOWN and holder.left <= 0):
         return
-    raise OwnedError(_running(there.whole.strategy, owner, holder, life))
+    raise OwnedError(_running(name, owner, holder, life))
 
 
 def _running(name: str, owner: Owner, holder: Holder, life: Life) -> str:

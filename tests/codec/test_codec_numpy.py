@@ -9,25 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 from arrays import RECORD, VOIDS
+from refusing import refusal_of
 from same import same
 
-from stratvars.codec import check, decode, encode, is_immutable
+from stratvars.codec import decode, encode, is_immutable
 from stratvars.codec.tree import show
-from stratvars.errors import UndecodableError, UnsavableError
+from stratvars.errors import UndecodableError
 
 
 def content(value: Any) -> list[Any]:
     """Return what stands in the envelope of an array: dtype, shape, items, and flags if there are any."""
     parts: list[Any] = json.loads(encode(value))["$array"]
     return parts
-
-
-def refusal_of(value: object) -> UnsavableError:
-    with pytest.raises(UnsavableError) as caught:
-        encode(value, "v")
-    with pytest.raises(UnsavableError):
-        check(value, "v")
-    return caught.value
 
 
 @pytest.mark.parametrize(

@@ -12,19 +12,10 @@ import pytest
 from frames import objects
 from pandas.tseries.holiday import USFederalHolidayCalendar
 from pandas.tseries.offsets import BusinessDay, CustomBusinessDay, Easter
+from refusing import refusal_of
 
-from stratvars.codec import check, decode, encode
-from stratvars.errors import UndecodableError, UnsavableError
-
-
-def refusal_of(value: object) -> UnsavableError:
-    with pytest.raises(UnsavableError) as caught:
-        encode(value, "v")
-    with pytest.raises(UnsavableError) as checked:
-        check(value, "v")
-    assert (checked.value.path, checked.value.problem) == (caught.value.path, caught.value.problem)
-    return caught.value
-
+from stratvars.codec import decode, encode
+from stratvars.errors import UndecodableError
 
 _HOLIDAYS = CustomBusinessDay(calendar=USFederalHolidayCalendar())
 _SPARSE = pd.arrays.SparseArray([0, 1])

@@ -9,19 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from arrays import RECORDS
+from refusing import refusal_of
 from same import same
 
-from stratvars.codec import check, decode, encode
+from stratvars.codec import decode, encode
 from stratvars.codec.tree import show
-from stratvars.errors import UnsavableError
-
-
-def refusal_of(value: object) -> UnsavableError:
-    with pytest.raises(UnsavableError) as caught:
-        encode(value, "v")
-    with pytest.raises(UnsavableError):
-        check(value, "v")
-    return caught.value
 
 
 def test_records_with_gaps_stand_field_by_field() -> None:

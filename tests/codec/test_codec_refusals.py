@@ -19,10 +19,10 @@ from uuid import UUID
 import numpy as np
 import polars as pl
 import pytest
+from refusing import refusal_of
 
 from examples import Leg, Point, Side, Slotted
-from stratvars.codec import check, encode, register
-from stratvars.errors import UnsavableError
+from stratvars.codec import encode, register
 
 
 class Plain:
@@ -92,15 +92,6 @@ class Unregistered:
 
 Pair = namedtuple("Pair", "a b")  # noqa: PYI024 - the untyped kind is refused too
 BAD = object()
-
-
-def refusal_of(value: object, name: str = "v") -> UnsavableError:
-    with pytest.raises(UnsavableError) as caught:
-        encode(value, name)
-    with pytest.raises(UnsavableError) as checked:
-        check(value, name)
-    assert (checked.value.path, checked.value.problem) == (caught.value.path, caught.value.problem)
-    return caught.value
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from test_codec_refusals import refusal_of
+from refusing import refusal_of
 
 from stratvars.codec import check
 

@@ -10,7 +10,7 @@ import pytest
 from remembering import CANARY, KEY, NAME, TABLE, ask, by_hand, fill, forgotten, found_in, holding, rows_of, states
 
 from either import sql
-from stratvars import Backup, forget, open_archive
+from stratvars import Backup, forget, move, open_archive
 from stratvars.edits import Change, Edit
 from stratvars.errors import NewerFormatError, OwnedError, UnavailableError, UndecodableError
 from stratvars.settings import resolve
@@ -119,11 +119,11 @@ def test_a_strategy_that_runs_is_refused(any_url: str) -> None:
         backup.save()
         before = rows_of(any_url, NAME)
         with pytest.raises(OwnedError, match="Stop it first"):
-            forget.check_stopped(resolve(any_url), TABLE, NAME)
+            move.check_stopped(resolve(any_url), TABLE, NAME)
         with pytest.raises(OwnedError, match=r"nothing was erased\. Stop it first"):
             forgotten(any_url)
         assert rows_of(any_url, NAME) == before
-    forget.check_stopped(resolve(any_url), TABLE, NAME)
+    move.check_stopped(resolve(any_url), TABLE, NAME)
 
 
 def test_what_cannot_be_read_now_is_left_as_it_is(tmp_path: Path) -> None:

@@ -34,6 +34,11 @@ def tell(sentence: str) -> None:
         print(one_line(without_passwords(sentence)), file=sys.stderr)  # noqa: T201 - the command line talks here
 
 
+def can_be_asked() -> bool:
+    """Whether somebody sits at a terminal, sees a question and can answer it."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
+
+
 def exit_code_of(command: Callable[[], object]) -> int:
     """Run ``command``; say on stderr why it failed, if it did; return the exit code. ``SystemExit`` passes."""
     try:

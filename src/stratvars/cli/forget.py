@@ -22,7 +22,7 @@ def forget(
 ) -> None:
     """Show where the variables stand, ask, and erase them from the past too."""
     from stratvars import forget as forgetting
-    from stratvars import settings, traces
+    from stratvars import move, settings, traces
     from stratvars.cli.change import author
     from stratvars.cli.progress import progress
 
@@ -33,10 +33,10 @@ def forget(
     with suppress(click.exceptions.Exit):  # nobody reads stdout any more; what was asked for is done all the same
         _show(found, as_json=as_json)
     if dry_run:
-        _tell_whether_it_runs(lambda: forgetting.check_stopped(database, table, name))
+        _tell_whether_it_runs(lambda: move.check_stopped(database, table, name))
         tell("nothing is erased")
         return
-    forgetting.check_stopped(database, table, name)
+    move.check_stopped(database, table, name)
     what = " and ".join(found.variables)
     if not yes and not click.confirm(_question(found, what), err=True):
         tell(f"{name}: nothing was erased")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from contextlib import closing
 from itertools import count
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from stratvars.cli.completing import complete_strategy
-from stratvars.cli.errors import tell
+from stratvars.cli.errors import can_be_asked, tell
 from stratvars.cli.options import OWNED_CODES, db_option, table_option
 from stratvars.cli.output import print_exactly
 from stratvars.errors import UsageError
@@ -85,15 +84,14 @@ def drop(
     It asks for the name, and exports it first: nothing else brings it back.
     """
     from stratvars import move, settings
-    from stratvars.forget import check_stopped
 
     if no_export and file is not None:
         raise UsageError("--export and --no-export contradict each other; give one of the two")
-    if not (yes or _can_be_asked()):
+    if not (yes or can_be_asked()):
         raise UsageError("there is no terminal to ask on; add --yes to drop it")
     database = settings.resolve(db)
     found = move.look(database, table, name)
-    check_stopped(database, table, name)
+    move.check_stopped(database, table, name)
     copy = None if no_export else file or _free_file(name)
     tell(_what_is_lost(database, table, found, copy))
     if not yes and not _is_sure(name):
@@ -105,10 +103,6 @@ def drop(
     if as_json:
         print_exactly(json.dumps({"name": name, "revision": moved.revision, "revisions": moved.revisions}))
     tell(f"{name}: dropped, with {moved.revisions} revisions, from {database}")
-
-
-def _can_be_asked() -> bool:
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
 
 
 def _is_sure(name: str) -> bool:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from stratvars.cli.errors import tell
+from stratvars.cli.errors import can_be_asked, tell
 from stratvars.cli.forget import forget
 from stratvars.cli.options import OWNED_CODES, db_option, table_option
 from stratvars.errors import UsageError
@@ -128,7 +127,7 @@ def _known(names: Sequence[str], db: str | None, table: str) -> list[str]:
 
 
 def _check_can_be_asked(*, yes: bool) -> None:
-    if not yes and not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
+    if not (yes or can_be_asked()):
         raise UsageError("there is no terminal to ask on; add --yes to prune, or --dry-run to see what would go")
 
 

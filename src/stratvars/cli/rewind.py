@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from stratvars.cli.completing import complete_strategy
-from stratvars.cli.errors import tell
+from stratvars.cli.errors import can_be_asked, tell
 from stratvars.cli.options import (
     WHENS,
     db_option,
@@ -87,7 +86,7 @@ def rewind(
     from stratvars import edit, request, settings
     from stratvars.cli.change import author, fate_of, is_done
 
-    if not (yes or dry_run or _can_be_asked()):
+    if not (yes or dry_run or can_be_asked()):
         raise UsageError("there is no terminal to ask on; add --yes to go back, or --dry-run to see what would change")
     database = settings.resolve(db)
     plan = edit.plan_rewind(database, table, name, moment)
@@ -111,10 +110,6 @@ def rewind(
         ctx.exit(0 if is_done(asked, waited=wait > 0 and not no_wait) else 1)
     number = edit.carry_out(plan, edit.signature(plan, author(), note))
     tell(f"{name}: went back to revision {plan.then.kept.number}, saved as revision {number}{_way_back(plan)}")
-
-
-def _can_be_asked() -> bool:
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
 
 
 def _question(plan: Rewind, doubt: Owner | None) -> str:
