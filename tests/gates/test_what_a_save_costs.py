@@ -99,7 +99,7 @@ def test_a_save_on_postgresql_is_one_round_trip_of_few_bytes(pg_url: str, proxy:
         assert counts.connections == 0
         assert counts.round_trips == MANY
         assert 300 < counts.bytes_to_server / MANY <= 430
-        assert counts.bytes_to_client / MANY <= 75
+        assert counts.bytes_to_client / MANY <= 110
         assert spent(proxy, lambda: keep(backup)) == Counts()
 
 

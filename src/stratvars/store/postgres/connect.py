@@ -9,17 +9,19 @@ for us: one that stops is alive and held up by somebody (a statement takes the l
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Generator, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import psycopg
-from psycopg import capabilities
+from psycopg import capabilities, generators, waiting
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.pq import Conninfo
+from psycopg.errors import error_from_result
+from psycopg.pq import Conninfo, DiagnosticField
 from psycopg.waiting import Ready
 
 from stratvars.database import Database, Secret
@@ -34,10 +36,16 @@ from stratvars.store.postgres.explain import (
     explain_url,
 )
 
+if TYPE_CHECKING:
+    from psycopg.pq.abc import PGconn
+
 SILENCE = 5.0
 """Seconds without a byte from the server, or room for one to it, after which it is asked to stop."""
 CANCEL = 1.0
 """Seconds that it has for that, and as many for saying so, before the connection is given up."""
+_GLANCE = 0.02
+"""Seconds between two looks at the time, where somebody waits who must be free again at a certain one."""
+_STOPPED = b"57014"
 _DEFAULTS = {
     "fallback_application_name": "stratvars",
     "connect_timeout": 5,
@@ -50,20 +58,51 @@ _DEFAULTS = {
 _VARIABLES = {"connect_timeout": "PGCONNECT_TIMEOUT", "target_session_attrs": "PGTARGETSESSIONATTRS"}
 
 
+class LateError(Exception):
+    """The answer was not there in time; it is still to come."""
+
+
 class WatchedConnection(psycopg.Connection[tuple[Any, ...]]):
     """A connection that waits for the server ``SILENCE`` seconds and a little more, and not for ever.
 
     Past that a statement ends with ``HeldUpError`` when the server stopped it, else with ``SilenceError``.
     """
 
+    def __init__(self, pgconn: PGconn, *args: Any, **kwargs: Any) -> None:
+        super().__init__(pgconn, *args, **kwargs)
+        self.hot: dict[bytes, bytes] = {}
+        """Names of the statements that ``hot.py`` has prepared, by their texts."""
+        self.is_late = False
+        """Somebody gave up waiting for an answer that is still to come."""
+        self.until = math.inf
+        """No answer is waited for longer, by the monotonic clock: ``LateError``."""
+        self._give_up = 0.0
+
     # The arguments after the first differ between versions of the driver.
     def wait(self, gen: Generator[Any, Any, Any], *args: Any, **kwargs: Any) -> Any:
         """See ``psycopg.Connection.wait``."""
-        return super().wait(self._watched(gen), *args, **kwargs)
+        if self.until == math.inf:
+            return super().wait(self._watched(gen), *args, **kwargs)
+        # Ctrl-C ends it at once: what the driver would do then may take seconds.
+        return waiting.wait(self._watched(gen), self.pgconn.socket, interval=_GLANCE)
 
-    def _watched(self, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-        """The driver's generator, looked at each time its loop wakes up."""
-        give_up = time.monotonic() + SILENCE
+    def catch_up(self) -> None:
+        """Wait for the answer that was given up, as long as it may be waited for in all, and forget it; see ``wait``.
+
+        Raises:
+            HeldUpError, SilenceError, psycopg.Error: there is none, or the statement was stopped.
+        """
+        super().wait(self._watched(self._late_answer(), self._give_up))
+
+    def _late_answer(self) -> Generator[Any, Any, None]:
+        results = yield from generators.execute(self.pgconn)
+        self.is_late = False
+        if results and results[-1].error_field(DiagnosticField.SQLSTATE) == _STOPPED:
+            raise error_from_result(results[-1], encoding=self.info.encoding)
+
+    def _watched(self, generator: Generator[Any, Any, Any], give_up: float = 0.0) -> Generator[Any, Any, Any]:
+        """The driver's generator, looked at each time its loop wakes up; ``give_up``: a silence that goes on."""
+        give_up = give_up or time.monotonic() + SILENCE
         is_stopped = False
         ready = None
         while True:
@@ -79,6 +118,9 @@ class WatchedConnection(psycopg.Connection[tuple[Any, ...]]):
             now = time.monotonic()
             if ready != Ready.NONE:
                 give_up = now + SILENCE
+            elif now > min(self.until, give_up) and self.until < math.inf:
+                self.is_late, self._give_up = True, give_up
+                raise LateError
             elif now > give_up:
                 if is_stopped or not self._stop():
                     raise SilenceError("silence")

@@ -5,11 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from stratvars.edits import Asked, Edit, Fate
 from stratvars.revision import Claim, Entry, Holder, Renewing, Revision, Stored
 from stratvars.store.current import asked_from, edit_from, entry_from, stored_from
+
+
+class Known(NamedTuple):
+    """Where a save left the rows of its strategy, and in which transaction; each as the server's text of it."""
+
+    writer_place: bytes
+    row_place: bytes
+    row_xmin: bytes
+
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -43,7 +52,7 @@ def take(wanted: Claim, take_over: Holder | None, patience: float) -> dict[str, 
 
 
 def save(revision: Revision, patience: float) -> dict[str, object]:
-    """The parameters of ``save`` and ``save_known``; ``patience`` in seconds."""
+    """The parameters of ``save``; ``patience`` in seconds."""
     claim = revision.claim
     return {
         "patience": milliseconds(patience),
@@ -63,6 +72,32 @@ def save(revision: Revision, patience: float) -> dict[str, object]:
         "changed": revision.changed,
         "removed": revision.removed,
         "over": revision.over,
+    }
+
+
+def save_known(revision: Revision, patience: float, known: Known) -> dict[str, bytes]:
+    """The parameters of ``save_known`` as texts; ``patience`` in seconds."""
+    claim = revision.claim
+    variables = revision.variables.encode()
+    changed = variables if revision.changed is revision.variables else revision.changed.encode()
+    return {
+        "patience": milliseconds(patience).encode(),
+        "strategy": claim.strategy.encode(),
+        "epoch": b"%d" % claim.epoch,
+        "start_id": claim.start_id.encode(),
+        "lease": repr(claim.lease).encode(),
+        "number": b"%d" % revision.number,
+        "follows": b"%d" % revision.follows,
+        "variables": variables,
+        "digest": revision.digest.encode(),
+        "reason": revision.reason.encode(),
+        "complete": b"t" if revision.complete else b"f",
+        "held_back": revision.held_back.encode(),
+        "format": b"%d" % revision.format,
+        "snapshot": b"t" if revision.snapshot else b"f",
+        "changed": changed,
+        "removed": revision.removed.encode(),
+        **known._asdict(),
     }
 
 
@@ -133,7 +168,7 @@ def asked(row: Sequence[Any]) -> Asked:
     return asked_from(row, _EPOCH + timedelta(microseconds=row[6]))
 
 
-def waiting(text: str | None) -> tuple[Edit, ...]:
+def waiting(text: str | bytes | None) -> tuple[Edit, ...]:
     """The edits that a save or a renewal brings back."""
     return () if text is None else tuple(edit_from(row) for row in json.loads(text))
 

@@ -1,7 +1,8 @@
 """Saves: one revision, or several of one table, in one statement and one round trip.
 
-There are three statements for one work. Each part of a statement costs the server time at every save, also where it
-has nothing to do: making a row anew is left out of most, and a group of one would cost a tenth more.
+There are three statements for one work: a group of one would cost a tenth more than one alone, and most saves know from
+the one before them where the rows are (``Places``). Such a save writes, or does nothing at all; every verdict
+against a revision is that of the whole statement, which is then sent.
 """
 
 from __future__ import annotations
@@ -9,17 +10,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import psycopg
+
 from stratvars.edits import Edit, Fate, Resolution
 from stratvars.errors import LockedError
 from stratvars.outcome import Foreign, Outcome, Saved
 from stratvars.revision import Revision, digest_of
 from stratvars.store.base import PATIENCE
-from stratvars.store.postgres import rows
+from stratvars.store.postgres import hot, rows
 from stratvars.store.postgres.connect import WatchedConnection
 from stratvars.store.postgres.statements import statements
 from stratvars.store.verdict import Found, judge
 
 _TRIES = 3
+
+
+Places = dict[tuple[str, str], rows.Known]
+"""What the last save of a strategy left, by table and name. It only says where to look: the statement judges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +37,28 @@ class Answer:
         found: the writers' row as it was before.
         is_new: None when nothing was written; else whether the row of the current state was made anew.
         edits: that wait for the strategy.
+        known: where it wrote; None also where that does not come back.
     """
 
     found: Found
     is_new: bool | None
     edits: tuple[Edit, ...]
+    known: rows.Known | None
 
 
-def save(connection: WatchedConnection, batch: Sequence[Revision], patience: float) -> list[Outcome]:
+def save(connection: WatchedConnection, batch: Sequence[Revision], patience: float, places: Places) -> list[Outcome]:
     """What became of the revisions; see ``Store.save``.
 
     Raises:
         LockedError: somebody is busy with the row of one.
     """
-    if len(batch) == 1 and batch[0].follows > 0:
-        known = _send_as_known(connection, batch[0], patience)
+    if len(batch) == 1:
+        known = save_known(connection, batch[0], patience, places)
         if known is not None:
             return [known]
     answers = _send(connection, batch, patience)
+    for revision in batch:
+        _note(places, revision, answers.get(revision.claim.strategy))
     outcomes: list[Outcome] = []
     for revision in batch:
         outcome = _outcome(connection, revision, answers.get(revision.claim.strategy))
@@ -62,14 +73,44 @@ def save(connection: WatchedConnection, batch: Sequence[Revision], patience: flo
     return outcomes
 
 
-def _send_as_known(connection: WatchedConnection, revision: Revision, patience: float) -> Saved | None:
-    """The answer, where the row of the current state was there and is replaced; None where nothing was written.
+def is_known(revision: Revision, places: Places) -> bool:
+    """Whether ``save_known`` can be sent."""
+    return key_of(revision) in places and revision.over == ""
 
-    Every verdict against a revision is that of the whole statement, which is then sent.
+
+def save_known(
+    connection: WatchedConnection, revision: Revision, patience: float, places: Places, *, is_swift: bool = False
+) -> Saved | None:
+    """The answer, where the row of the current state is where it was and is replaced; None where nothing was written.
+
+    ``is_swift``: not sent at all where it has to be prepared first.
     """
-    query = statements(revision.claim.table)["save_known"].encode()
-    row = connection.execute(query, rows.save(revision, patience)).fetchone()
-    return None if row is None else Saved(revision.number, edits=_left(revision, rows.waiting(row[0])))
+    statement = hot.statement(revision.claim.table, "save_known")
+    if not is_known(revision, places) or (is_swift and not hot.is_ready(connection, statement)):
+        return None
+    known = places.pop(key_of(revision))
+    try:
+        found = hot.ask(connection, statement, rows.save_known(revision, patience, known))
+    except psycopg.errors.InvalidTextRepresentation:
+        return None  # somebody wrote the current state in this very moment: what was written is undone
+    if not found:
+        return None
+    [(edits, left)] = found
+    places[key_of(revision)] = rows.Known(*(left or b"").split())
+    return Saved(revision.number, edits=() if edits is None else _left(revision, rows.waiting(edits)))
+
+
+def key_of(revision: Revision) -> tuple[str, str]:
+    """By which the places of a revision's strategy are known."""
+    return (revision.claim.table, revision.claim.strategy)
+
+
+def _note(places: Places, revision: Revision, answer: Answer | None) -> None:
+    known = None if answer is None else answer.known
+    if known is None:
+        places.pop(key_of(revision), None)
+    else:
+        places[key_of(revision)] = known
 
 
 def resolve(connection: WatchedConnection, batch: Sequence[Revision], outcomes: Sequence[Outcome]) -> None:
@@ -100,8 +141,10 @@ def _send(connection: WatchedConnection, batch: Sequence[Revision], patience: fl
     else:
         cursor = connection.execute(sql["save_all"].encode(), rows.save_all(batch, patience))
     answers = {}
-    for strategy, epoch, revision, start_id, owner, digest, is_new, edits in cursor.fetchall():
-        answers[strategy] = Answer(Found(epoch, revision, start_id, owner, digest=digest), is_new, rows.waiting(edits))
+    for strategy, epoch, revision, start_id, owner, digest, is_new, edits, *places in cursor.fetchall():
+        found = Found(epoch, revision, start_id, owner, digest=digest)
+        known = rows.Known(*places[0].encode().split()) if places and is_new is not None else None
+        answers[strategy] = Answer(found, is_new, rows.waiting(edits), known)
     return answers
 
 

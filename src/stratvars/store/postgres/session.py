@@ -6,6 +6,7 @@ that lends the server's connections per transaction.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from psycopg.pq import TransactionStatus
 
 from stratvars.database import Database
 from stratvars.errors import UnavailableError
-from stratvars.store.postgres.connect import Connector, WatchedConnection, close
+from stratvars.store.postgres.connect import Connector, LateError, WatchedConnection, close
 from stratvars.store.postgres.explain import Place, SilenceError, explain
 
 _Result = TypeVar("_Result")
@@ -55,6 +56,8 @@ class Session:
                 is_used = self._connection is not None
                 connection = self._open()
                 try:
+                    if connection.is_late:
+                        connection.catch_up()
                     return work(connection)
                 except psycopg.Error as error:
                     problem = explain(error, self.place)
@@ -65,6 +68,35 @@ class Session:
                     break
         # Raised outside of the block above: on an error of ours must hang no text of the driver.
         raise problem or UnavailableError(f"{self.place} did not answer")
+
+    def run_within(self, work: Callable[[WatchedConnection], _Result], until: float) -> _Result | None:
+        """Do the work now, on a connection that is open and free, and wait for it until then, by the monotonic clock.
+
+        None: it was not begun, it failed, or its outcome is not known yet; ``run`` then waits for that before anything
+        else is sent. Whatever a signal raises in here, the connection is left idle, late or closed.
+        """
+        try:
+            if not self._mutex.acquire(blocking=False):
+                return None
+            connection = self._connection
+            if connection is None or self.begins_writes or not _is_idle(connection):
+                return None
+            connection.until = until
+            try:
+                return work(connection)
+            except (LateError, psycopg.Error):
+                return None
+            finally:
+                connection.until = math.inf
+                if not connection.is_late:
+                    self._leave(connection)
+        finally:
+            # No `with`, which would wait for the lock; no flag, which a signal could leave false beside it; and no call
+            # before the release, for a signal raises after one.
+            try:  # noqa: SIM105  as said
+                self._mutex.release()
+            except RuntimeError:  # it was another's
+                pass
 
     def close(self) -> None:
         """End the connection. May be called twice."""
@@ -77,11 +109,12 @@ class Session:
         if self._connection is None:
             self._connection = self._connector.open(prepared=self._prepared)
             self.begins_writes = False
+        self._connection.until = math.inf  # a signal may have hit whoever was in a hurry
         return self._connection
 
     def _leave(self, connection: WatchedConnection) -> None:
         """Keep the connection only when nothing is open on it: its state is then that of a new one."""
-        if connection.info.transaction_status != TransactionStatus.IDLE:
+        if not _is_idle(connection):
             self._connection = None
             close(connection)
 
@@ -106,8 +139,12 @@ class Session:
         return error.sqlstate in _ORDER
 
 
+def _is_idle(connection: WatchedConnection) -> bool:
+    return connection.pgconn.transaction_status == TransactionStatus.IDLE
+
+
 def _is_primary(connection: WatchedConnection) -> bool:
-    if connection.info.transaction_status != TransactionStatus.IDLE:
+    if not _is_idle(connection):
         return False
     try:
         row = connection.execute("SELECT NOT pg_catalog.pg_is_in_recovery()").fetchone()

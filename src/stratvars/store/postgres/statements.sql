@@ -180,24 +180,8 @@ DELETE FROM {T_writers}
 WHERE strategy_id = %(strategy)s AND epoch = %(epoch)s AND start_id = %(start_id)s AND revision = 0
     AND NOT EXISTS (SELECT FROM {T_history} WHERE strategy_id = %(strategy)s)
 
--- :found_locked  the writers' row, for a save
-found AS MATERIALIZED (
-    SELECT w.epoch, w.revision, w.start_id, w.owner, w.digest, w.row_xmin, w.open_edits
-    FROM settings CROSS JOIN {T_writers} w
-    WHERE w.strategy_id = %(strategy)s AND settings.patience IS NOT NULL
-    FOR UPDATE OF w
-)
-
--- :kept_beside  what a save writes beside the current state, when that is done
-written AS (
-    UPDATE {T_writers}
-    SET revision = %(number)s::bigint, digest = %(digest)s::text, reason = %(reason)s::text,
-        complete = %(complete)s::boolean, held_back = %(held_back)s::text, format = %(format)s::integer,
-        written_by = %(epoch)s::bigint, row_xmin = pg_current_xact_id()::xid,
-        lease_until = saved_at + make_interval(secs => %(lease)s::float8)
-    FROM done
-    WHERE strategy_id = %(strategy)s
-), kept AS (
+-- :kept  a save's line in the history, when the rest of it is done
+kept AS (
     INSERT INTO {T_history}
         (strategy_id, epoch, revision, saved_at, reason, complete, snapshot, changed, removed, held_back, start_id,
         format)
@@ -210,7 +194,12 @@ written AS (
 -- :save  one revision in one statement; what comes back is the writers' row as it was before, read under its lock.
 -- The current state is replaced where it is as a save left it: of the transaction that the writers' row names, or, where
 -- it was moved to another server, of the same text. A new row replaces one that is gone.
-{with_settings}, {found_locked}, fits AS MATERIALIZED (
+{with_settings}, found AS MATERIALIZED (
+    SELECT w.epoch, w.revision, w.start_id, w.owner, w.digest, w.row_xmin, w.open_edits
+    FROM settings CROSS JOIN {T_writers} w
+    WHERE w.strategy_id = %(strategy)s AND settings.patience IS NOT NULL
+    FOR UPDATE OF w
+), fits AS MATERIALIZED (
     SELECT clock_timestamp() AS saved_at, digest, row_xmin
     FROM found
     WHERE epoch = %(epoch)s::bigint AND start_id = %(start_id)s::text AND revision = %(follows)s::bigint
@@ -220,16 +209,25 @@ written AS (
     FROM fits
     WHERE t.strategy_id = %(strategy)s AND (t.xmin = fits.row_xmin
         OR encode(sha256(convert_to(t.variables, 'UTF8')), 'hex') IN (fits.digest, %(digest)s::text, %(over)s::text))
-    RETURNING fits.saved_at
+    RETURNING fits.saved_at, t.ctid AS row_place
 ), made AS (
-    INSERT INTO {T} (id, last_updated, variables, strategy_id)
+    INSERT INTO {T} AS t (id, last_updated, variables, strategy_id)
     SELECT gen_random_uuid()::text, saved_at, %(variables)s::text, %(strategy)s::text FROM fits
     WHERE NOT EXISTS (SELECT FROM {T} t WHERE t.strategy_id = %(strategy)s)
     ON CONFLICT (strategy_id) DO NOTHING
-    RETURNING last_updated
+    RETURNING last_updated, t.ctid
 ), done AS MATERIALIZED (
-    SELECT saved_at, false AS is_new FROM replaced UNION ALL SELECT last_updated, true FROM made
-), {kept_beside}, taken AS (
+    SELECT saved_at, row_place, false AS is_new FROM replaced UNION ALL SELECT last_updated, ctid, true FROM made
+), written AS (
+    UPDATE {T_writers} w
+    SET revision = %(number)s::bigint, digest = %(digest)s::text, reason = %(reason)s::text,
+        complete = %(complete)s::boolean, held_back = %(held_back)s::text, format = %(format)s::integer,
+        written_by = %(epoch)s::bigint, row_xmin = pg_current_xact_id()::xid,
+        lease_until = saved_at + make_interval(secs => %(lease)s::float8)
+    FROM done
+    WHERE strategy_id = %(strategy)s
+    RETURNING w.ctid AS place, w.row_xmin
+), {kept}, taken AS (
     UPDATE {T_edits} e SET taken_by = found.epoch
     FROM found
     WHERE e.strategy_id = %(strategy)s AND e.fate = '' AND found.open_edits > 0
@@ -238,8 +236,8 @@ written AS (
 )
 SELECT %(strategy)s::text, found.epoch, found.revision, found.start_id, found.owner, found.digest, done.is_new, (
     SELECT json_agg(json_build_array(id, change, format, author, note, token) ORDER BY id)::text FROM taken
-)
-FROM found LEFT JOIN done ON true
+), concat_ws(' ', written.place, done.row_place, written.row_xmin)
+FROM found LEFT JOIN done ON true LEFT JOIN written ON true
 
 -- :save_all  the same of several strategies, whose rows are locked in the order of their names, as in a renewal
 {with_settings}, found AS MATERIALIZED (
@@ -489,26 +487,46 @@ DELETE FROM {T_history} h
 USING unnest(%(epochs)s::bigint[], %(numbers)s::bigint[]) AS gone (epoch, revision)
 WHERE h.strategy_id = %(strategy)s AND h.epoch = gone.epoch AND h.revision = gone.revision
 
--- :save_known  a save as most are: the row of the current state is there. The same as "save" without making that row,
--- which the server would prepare and end at every save; see saving.py
-{with_settings}, {found_locked}, done AS (
-    UPDATE {T} t SET last_updated = clock_timestamp(), variables = %(variables)s::text
-    FROM found
-    WHERE t.strategy_id = %(strategy)s
-        AND found.epoch = %(epoch)s::bigint AND found.start_id = %(start_id)s::text
-        AND found.revision = %(follows)s::bigint AND found.revision < %(number)s::bigint
-        AND (t.xmin = found.row_xmin
-            OR encode(sha256(convert_to(t.variables, 'UTF8')), 'hex')
-                IN (found.digest, %(digest)s::text, %(over)s::text))
-    RETURNING t.last_updated AS saved_at
-), {kept_beside}, taken AS (
-    UPDATE {T_edits} e SET taken_by = found.epoch
-    FROM found CROSS JOIN done
-    WHERE e.strategy_id = %(strategy)s AND e.fate = '' AND found.open_edits > 0
+-- :save_known  a save as most are, by a process that knows where the rows are: what the save before it brought back. The
+-- writers' row is written first, for that is where a start that took over is waited for and seen; it says nothing where
+-- it is another's, or where the current state is not of the transaction that it names. Should somebody write the current
+-- state between that look and the update below, the last cast fails, and nothing of it is done: see saving.py. A row is
+-- looked for where it was, and then by its name: beside a snapshot that somebody keeps open an index has all that it was
+{with_settings}, done AS (
+    UPDATE {T_writers} w
+    SET revision = %(number)s::bigint, digest = %(digest)s::text, reason = %(reason)s::text,
+        complete = %(complete)s::boolean, held_back = %(held_back)s::text, format = %(format)s::integer,
+        written_by = %(epoch)s::bigint, row_xmin = pg_current_xact_id()::xid,
+        lease_until = clock_timestamp() + make_interval(secs => %(lease)s::float8)
+    FROM settings
+    WHERE settings.patience IS NOT NULL
+        AND w.ctid = coalesce(
+            (SELECT ctid FROM {T_writers} WHERE ctid = %(writer_place)s::tid AND strategy_id = %(strategy)s::text),
+            (SELECT ctid FROM {T_writers} WHERE strategy_id = %(strategy)s::text)
+        )
+        AND w.epoch = %(epoch)s::bigint AND w.start_id = %(start_id)s::text
+        AND w.revision = %(follows)s::bigint AND w.revision < %(number)s::bigint
+        AND w.row_xmin = %(row_xmin)s::xid
+        AND EXISTS (
+            SELECT FROM {T}
+            WHERE ctid = %(row_place)s::tid AND strategy_id = %(strategy)s::text AND xmin = %(row_xmin)s::xid
+        )
+    RETURNING w.ctid AS place, w.row_xmin, w.open_edits,
+        w.lease_until - make_interval(secs => %(lease)s::float8) AS saved_at
+), replaced AS (
+    UPDATE {T} t SET last_updated = done.saved_at, variables = %(variables)s::text
+    FROM done
+    WHERE t.ctid = %(row_place)s::tid AND t.strategy_id = %(strategy)s::text AND t.xmin = %(row_xmin)s::xid
+    RETURNING t.ctid AS place
+), {kept}, taken AS (
+    UPDATE {T_edits} e SET taken_by = %(epoch)s::bigint
+    FROM done
+    WHERE e.strategy_id = %(strategy)s::text AND e.fate = '' AND done.open_edits > 0
     RETURNING e.*
 )
-SELECT (SELECT json_agg(json_build_array(id, change, format, author, note, token) ORDER BY id)::text FROM taken)
-FROM found CROSS JOIN done
+SELECT (SELECT json_agg(json_build_array(id, change, format, author, note, token) ORDER BY id)::text FROM taken) AS e,
+    concat_ws(' ', place, coalesce((SELECT place FROM replaced), concat('changed beside ', row_xmin)::tid), row_xmin) AS p
+FROM done
 
 -- :take  the strategy of whom nobody holds, or the given owner, in one statement; what comes back is the writers' row as
 -- it was before, read under its lock, and the epoch that it has now; none, where it was left as it is

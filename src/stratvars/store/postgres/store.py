@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from stratvars.database import Database
 from stratvars.edits import Edit
 from stratvars.errors import UnavailableError
-from stratvars.outcome import Left, Outcome, Renewal, Renewed
+from stratvars.outcome import Left, Outcome, Renewal, Renewed, Saved
 from stratvars.revision import LEASE, Claim, Holder, Renewing, Revision, Stored
 from stratvars.store.base import PATIENCE
 from stratvars.store.postgres import rows, saving, schema
@@ -39,6 +39,7 @@ class PostgresStore:
         self._session = Session(database)
         self._tables: set[str] = set()
         self._notes: list[str] | None = None
+        self._places: saving.Places = {}
 
     def prepare(self, table: str) -> None:
         # Once: a table that is dropped later is missed by the next statement, and made anew.
@@ -106,6 +107,13 @@ class PostgresStore:
     def save(self, batch: Sequence[Revision], *, patience: float = PATIENCE) -> list[Outcome]:
         return self._run(lambda connection: self._save(connection, batch, patience))
 
+    def save_within(self, revision: Revision, until: float, *, patience: float = PATIENCE) -> Saved | None:
+        if revision.resolves or not saving.is_known(revision, self._places):
+            return None
+        return self._session.run_within(
+            lambda connection: saving.save_known(connection, revision, patience, self._places, is_swift=True), until
+        )
+
     def release(self, claim: Claim) -> None:
         sql = statements(claim.table)
         key = {"strategy": claim.strategy, "epoch": claim.epoch, "start_id": claim.start_id}
@@ -120,6 +128,7 @@ class PostgresStore:
                     connection.execute(sql["forget_writer"].encode(), key)
 
         self._run(work)
+        self._places.pop((claim.table, claim.strategy), None)
 
     def thin(self, table: str, strategy: str, step: Step) -> Plan:
         return self._run(lambda connection: thin_one(connection, table, strategy, step))
@@ -179,7 +188,7 @@ class PostgresStore:
     def _save(self, connection: WatchedConnection, batch: Sequence[Revision], patience: float) -> list[Outcome]:
         resolves = any(revision.resolves or revision.signed is not None for revision in batch)
         with transaction(connection) if resolves else self._writing(connection):
-            outcomes = saving.save(connection, batch, patience)
+            outcomes = saving.save(connection, batch, patience, self._places)
             saving.resolve(connection, batch, outcomes)
         return outcomes
 
