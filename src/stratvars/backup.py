@@ -130,7 +130,8 @@ class Backup:
         """
         session = self._use()
         self._edit_outside(session)
-        session.wait(session.leave(Reason.MANUAL, complete=not self._inside, patience=timeout), timeout)
+        left = session.leave(Reason.MANUAL, complete=not self._inside, patience=timeout, is_awaited=True)
+        session.wait(left, timeout)
 
     async def asave(self, timeout: float = DEADLINE) -> None:
         """``save`` for an event loop: the state is the one at the call, and only the wait for it is awaited.

@@ -146,7 +146,7 @@ class Lane:
         """What somebody else wrote into the row is sent before anything newer, which would replace it."""
         offer = Offer(state, Reason.EXTERNAL, complete=False, final=True, text=text)
         self._sent += 1
-        self._in_flight = _InFlight(self._make(offer), offer, self._tickets, now())
+        self._in_flight = _InFlight(self._make(offer, self._sent), offer, self._tickets, now())
 
     def take_foreign(self, state: State, text: str) -> None:
         """Somebody changed the row while the strategy runs, and the revision in flight was refused for that.
@@ -164,7 +164,7 @@ class Lane:
         self._edits.append(Edit(change_between(base.texts, state.texts), self._format, ANOTHER_HAND))
         offer = Offer(state, Reason.EXTERNAL, complete=False, final=True, text=text)
         self._sent += 1
-        self._in_flight = _InFlight(self._make(offer), offer, self.done, now())
+        self._in_flight = _InFlight(self._make(offer, self._sent), offer, self.done, now())
 
     def write_over(self, text: str) -> None:
         """What somebody put into the row cannot be restored: the revision in flight may replace it."""
@@ -177,21 +177,23 @@ class Lane:
         if self._in_flight is not None:
             return self._in_flight.revision
         self._drop_no_news()
-        waiting, self._waiting = self._waiting, None
+        waiting = self._waiting
         if waiting is None:
             return None
         offer = self._laid_over(waiting)
-        self._sent += 1
-        revision = self._make(offer)
-        self._in_flight = _InFlight(revision, offer, self._tickets, now())
-        return revision
+        number = self._sent + 1
+        flight = _InFlight(self._make(offer, number), offer, self._tickets, now())
+        # In one step, here and in settle: a signal may raise in the thread of a strategy that sends by itself.
+        self._in_flight, self._sent, self._waiting = flight, number, None
+        return flight.revision
 
     def settle(self) -> None:
         """The revision in flight is durable."""
-        flight, self._in_flight = self._in_flight, None
+        flight = self._in_flight
         if flight is None:
             raise AssertionError("nothing is in flight")
-        self._kept, self._number, self.done = flight.offer, flight.revision.number, flight.ticket
+        number = flight.revision.number
+        self._kept, self._number, self.done, self._in_flight = flight.offer, number, flight.ticket, None
         self.lease.renew(flight.since)
         self._count(flight.revision)
 
@@ -202,7 +204,7 @@ class Lane:
             return None
         self._sent += 1
         self._snapshot_due = True
-        return self._make(replace(newest, reason=Reason.FENCED, complete=False, resolves=()))
+        return self._make(replace(newest, reason=Reason.FENCED, complete=False, resolves=()), self._sent)
 
     def start_over(self, claim: Claim) -> None:
         """The store went back and the strategy was acquired again: write everything under a new number."""
@@ -253,7 +255,7 @@ class Lane:
             or (_is_complete(offer) and not _is_complete(kept))
         )
 
-    def _make(self, offer: Offer) -> Revision:
+    def _make(self, offer: Offer, number: int) -> Revision:
         old, new = self._kept.state.texts, offer.state.texts
         changed = {name: text for name, text in new.items() if old.get(name) != text}
         removed = [name for name in old if name not in new]
@@ -262,7 +264,7 @@ class Lane:
         variables = offer.state.to_json() if offer.text is None else offer.text
         return Revision(
             claim=self.claim,
-            number=self._sent,
+            number=number,
             follows=self._number,
             reason=offer.reason,
             complete=_is_complete(offer),

@@ -117,6 +117,19 @@ class Sender:
             self._wake(lanes)
         outage.report_end(ended)
 
+    def send_within(self, lane: Lane, revision: Revision, until: float) -> None:
+        """Save one revision in the thread of somebody who must be free again at ``until``; see ``Store.save_within``.
+
+        Where nothing is known of it then, it stays in flight.
+        """
+        try:
+            saved = self._store.save_within(revision, until, patience=LITTLE_PATIENCE)
+        except Exception:  # noqa: BLE001  a strategy must not end for it; the writer's thread meets it again, and tells
+            return
+        if saved is not None:
+            self._settle((lane, revision), saved)
+            self._wake([lane])
+
     def _settle(self, item: tuple[Lane, Revision], outcome: Outcome) -> outage.Ended | None:
         lane, revision = item
         match outcome:

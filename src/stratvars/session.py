@@ -152,7 +152,15 @@ class Session:
         """Whether this process opened it; a forked child has neither its thread nor its connection."""
         return self._process == os.getpid()
 
-    def leave(self, reason: Reason, *, complete: bool, final: bool = False, patience: float = DEADLINE) -> Left:
+    def leave(
+        self,
+        reason: Reason,
+        *,
+        complete: bool,
+        final: bool = False,
+        patience: float = DEADLINE,
+        is_awaited: bool = False,
+    ) -> Left:
         """Take the state as it is now and leave it with the writer.
 
         Args:
@@ -160,6 +168,7 @@ class Session:
             complete: taken between two iterations.
             final: written even when nothing changed.
             patience: seconds to wait for a thread that holds the variables (``with vars:``).
+            is_awaited: ``wait`` is called next, and sends it.
 
         Raises:
             NotSavedError: that thread still holds them; no state was taken.
@@ -168,14 +177,15 @@ class Session:
         try:
             state = self._capture.take()
             self._tell_held_back(state)
-            ticket = self._writer.offer(self._lane, Offer(state, reason, complete=complete, final=final))
+            offer = Offer(state, reason, complete=complete, final=final)
+            ticket = self._writer.offer(self._lane, offer, is_awaited=is_awaited)
         finally:
             self._lock.release()
         return Left(ticket, state.held_back)
 
     def keep(self, reason: Reason, *, complete: bool) -> None:
         """See ``Backup.keep``."""
-        left = self.leave_quietly(reason, complete=complete)
+        left = self.leave_quietly(reason, complete=complete, is_awaited=True)
         if left is not None:
             self._note(left.ticket, self._writer.wait(self._lane, left.ticket, self.patience))
         self.check_fence()
@@ -189,10 +199,10 @@ class Session:
             self._note(left.ticket, await settled(self._writer, self._lane, left.ticket, self.patience))
         self.check_fence()
 
-    def leave_quietly(self, reason: Reason, *, complete: bool) -> Left | None:
+    def leave_quietly(self, reason: Reason, *, complete: bool, is_awaited: bool = False) -> Left | None:
         """``leave`` for a backup that must not raise: None, and a line in the log, where no state can be taken."""
         try:
-            return self.leave(reason, complete=complete)
+            return self.leave(reason, complete=complete, is_awaited=is_awaited)
         except NotSavedError as error:
             _log.warning("%s", error)
             return None

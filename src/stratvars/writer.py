@@ -23,6 +23,8 @@ from stratvars.retention import ALL, Retention
 from stratvars.sender import LITTLE_PATIENCE, Sender
 from stratvars.store.base import PATIENCE, Store
 
+_AT_MOST = 2.0
+"""Seconds for which a strategy's own thread waits for the database; longer waits are the writer's."""
 _AT_ONCE = 8
 """Strategies that are given up between two looks for saves: each takes the database a moment of its own."""
 
@@ -50,7 +52,7 @@ class Writer:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._guard = threading.Lock()
-        self._turning = threading.Lock()
+        self._turning = threading.RLock()
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._lanes: list[Lane] = []
         self._watches: dict[Lane, list[Watch]] = {}
@@ -58,6 +60,8 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._has_no_thread = False
         self._stopping = False
+        self._together = 0
+        """How many revisions the thread sent last time."""
         self._sender = Sender(store, self._guard, self._wake)
         self._pruner = Pruner(store)
 
@@ -73,13 +77,17 @@ class Writer:
         """Have the thread look now for what is due; it may have slept while the machine did."""
         self._ring()
 
-    def offer(self, lane: Lane, offer: Offer, given: Sequence[Edit] = ()) -> int:
-        """Leave the newest state of a lane; returns at once, with the ticket to wait for. See ``Lane.offer``."""
+    def offer(self, lane: Lane, offer: Offer, given: Sequence[Edit] = (), *, is_awaited: bool = False) -> int:
+        """Leave the newest state of a lane; returns at once, with the ticket to wait for. See ``Lane.offer``.
+
+        ``is_awaited``: it need not be sent before ``wait`` is called, which follows.
+        """
         with self._guard:
             ticket = lane.offer(offer, given)
             has_work = lane.has_work
         if has_work:
-            self._ring()
+            if not is_awaited:
+                self._ring()
         elif lane in self._watches:  # who begins to watch it now, looks for himself
             self._wake([lane])
         return ticket
@@ -101,10 +109,16 @@ class Writer:
         """Wait until the ticket's state, or a newer one, is durable; False after ``timeout`` seconds or when fenced."""
         if lane.done >= ticket:  # as after every iteration in which nothing changed
             return True
+        end = time.monotonic() + timeout
+        if timeout > 0 and self._together <= 1 and self._bell.empty():
+            self._send_within(lane, min(end, time.monotonic() + _AT_MOST))
+            if lane.done >= ticket:
+                return True
+        self._ring()
         settled: SimpleQueue[None] = SimpleQueue()
         watch = self.watch(lane, ticket, lambda: settled.put(None))
         try:
-            self._pass_time(settled, timeout)
+            self._pass_time(settled, end - time.monotonic())
         finally:
             self.unwatch(watch)
         return lane.done >= ticket
@@ -132,6 +146,28 @@ class Writer:
         else:
             self._bell.put(None)
             thread.join(timeout)
+
+    def _send_within(self, lane: Lane, until: float) -> None:
+        """Send what a lane has in the thread of its strategy, which saves two switches between threads.
+
+        Only where the thread has nothing to do and no trouble is known; whatever is not settled by it then, is sent by
+        the thread.
+        """
+        try:
+            if not self._turning.acquire(blocking=False):
+                return
+            with self._guard:
+                is_well = self._thread is not None and lane.holder is None and lane.failing_since is None
+                revision = lane.next() if is_well else None
+            if revision is not None:
+                self._sender.send_within(lane, revision, until)
+        finally:
+            # No `with`, which would wait for the lock; no flag, which a signal could leave false beside it; and no call
+            # before the release, for a signal raises after one.
+            try:  # noqa: SIM105  as said
+                self._turning.release()
+            except RuntimeError:  # it was the thread's
+                pass
 
     def _ring(self) -> None:
         """Let the thread look for work; it is started when there is none yet."""
@@ -193,6 +229,7 @@ class Writer:
             # Of a thousand that end together the last saves must not wait until all others are given up.
             retired, self._retired = self._retired[:_AT_ONCE], self._retired[_AT_ONCE:]
             is_alone = len(self._lanes) == 1
+            self._together = len(work) or self._together
         self._wake(due)  # a lane with nothing new is done without being sent
         # Nobody else is held up by the wait for a row that somebody has locked.
         self._sender.send(work, PATIENCE if is_alone else LITTLE_PATIENCE)

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from stratvars.edits import Asked, Edit, Signature
-from stratvars.outcome import Outcome, Renewal
+from stratvars.outcome import Outcome, Renewal, Saved
 from stratvars.revision import LEASE, Claim, Entry, Holder, Kept, Moment, Renewing, Revision, Stored
 from stratvars.store.tenure import Tenure
 from stratvars.thinning import Place, Plan, Step
@@ -91,6 +91,13 @@ class Store(Protocol):
 
         Raises:
             LockedError: it was locked for longer; nothing was written.
+        """
+
+    def save_within(self, revision: Revision, until: float, *, patience: float = PATIENCE) -> Saved | None:
+        """Save a revision in the thread of a caller who must be free again at ``until``, by the monotonic clock.
+
+        Never raises for the database. None: it is not done like this, or nothing is known of it; ``save`` is to be
+        asked, which first waits for what may still be going on.
         """
 
     def release(self, claim: Claim) -> None:

@@ -1,0 +1,160 @@
+"""On PostgreSQL a strategy's own thread sends its save where nobody else has one to send, and never for too long."""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import psycopg
+import pytest
+
+from postgres.stores import history, rows, waits
+from postgres.waiting import eventually
+from stratvars import Backup
+from stratvars.errors import NotSavedError
+from stratvars.revision import Reason
+
+MANY = 30
+
+
+class Interrupted(BaseException):
+    """What a signal's handler raises in the thread of the strategy."""
+
+
+def keep(backup: Backup, number: int) -> None:
+    backup.vars.n = number
+    backup.keep(Reason.ITERATION, complete=True)
+
+
+def warm(backup: Backup) -> None:
+    """The first two: nothing is known of the rows, and the statement is not prepared."""
+    for number in (-2, -1):
+        keep(backup, number)
+
+
+def spent_by_the_writer(work: Callable[[], object]) -> float:
+    """Seconds of a processor that the writer's thread took meanwhile."""
+    [thread] = [thread for thread in threading.enumerate() if thread.name == "stratvars-writer"]
+    assert thread.ident is not None
+    clock = time.pthread_getcpuclockid(thread.ident)
+    before = time.clock_gettime(clock)
+    work()
+    return time.clock_gettime(clock) - before
+
+
+def test_saves_of_one_strategy_are_sent_by_its_own_thread(pg_url: str) -> None:
+    with Backup("bot", pg_url) as backup:
+        warm(backup)
+        before = time.thread_time()
+        theirs = spent_by_the_writer(lambda: [keep(backup, number) for number in range(MANY)])
+        ours = time.thread_time() - before
+    assert theirs < ours / 10
+
+
+def test_saves_that_are_asked_for_at_once_are_sent_together_by_the_writers_thread(
+    pg_url: str, admin: psycopg.Connection
+) -> None:
+    backups = [Backup(f"bot-{number}", pg_url).open() for number in range(8)]
+    for backup in backups:
+        warm(backup)
+    [(before,)] = rows(admin, "SELECT pg_current_xact_id()::text::bigint")
+
+    def keep_many(backup: Backup) -> None:
+        for number in range(MANY):
+            keep(backup, number)
+
+    threads = [threading.Thread(target=keep_many, args=(backup,)) for backup in backups]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    [(after,)] = rows(admin, "SELECT pg_current_xact_id()::text::bigint")
+    for backup in backups:
+        backup.close()
+    assert isinstance(before, int)
+    assert isinstance(after, int)
+    assert after - before < MANY * len(backups) / 2
+
+
+def test_a_save_by_the_own_thread_ends_at_its_deadline_and_lands_once_on_the_same_connection(
+    pg_url: str, admin: psycopg.Connection
+) -> None:
+    backends = "SELECT pid FROM pg_stat_activity WHERE application_name = 'stratvars'"
+    with Backup("bot", pg_url) as backup:
+        warm(backup)
+        before = rows(admin, backends)
+        with psycopg.connect(pg_url) as other:
+            other.execute("LOCK TABLE vars_backup")
+            backup.vars.n = 1
+            began = time.monotonic()
+            with pytest.raises(NotSavedError):
+                backup.save(timeout=0.3)
+            assert 0.25 < time.monotonic() - began < 0.6
+            assert waits(admin), "it is still waited for, by the writer's thread"
+        assert eventually(lambda: rows(admin, "SELECT variables FROM vars_backup") == [('{"n":1}',)])
+        keep(backup, 2)
+        assert rows(admin, backends) == before
+    assert history(admin) == [1, 2, 3, 4, 5]
+
+
+@contextmanager
+def interrupting() -> Iterator[list[float]]:
+    """Signals raise ``Interrupted`` in the main thread; how long each took to come, while the block runs."""
+    came: list[float] = []
+
+    def interrupt(_: int, frame: FrameType | None) -> None:
+        came.append(time.monotonic())
+        raise Interrupted
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        yield came
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def keep_until_interrupted(backup: Backup, number: int, delay: float) -> int:
+    """The number of the last state that was asked for."""
+    try:
+        signal.setitimer(signal.ITIMER_REAL, delay)
+        while True:
+            number += 1
+            keep(backup, number)
+    except Interrupted:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    return number
+
+
+def play(url: str, admin: psycopg.Connection, rounds: int, chance: random.Random) -> tuple[int, list[int]]:
+    """How often a save was interrupted, and how many revisions there were after each."""
+    number = 0
+    many: list[int] = []
+    with interrupting() as came, Backup("bot", url) as backup:
+        warm(backup)
+        for _ in range(rounds):
+            number = keep_until_interrupted(backup, number, chance.uniform(0.0001, 0.004)) + 1
+            began = time.monotonic()
+            backup.vars.n = number
+            backup.save()
+            assert time.monotonic() - began < 1.5
+            assert rows(admin, "SELECT variables FROM vars_backup") == [(f'{{"n":{number}}}',)]
+            many.append(len(history(admin)))
+    return len(came), many
+
+
+@pytest.mark.parametrize("rounds", [150, pytest.param(5000, marks=[pytest.mark.torture, pytest.mark.timeout(600)])])
+def test_whatever_a_signal_interrupts_the_next_save_is_right(
+    pg_url: str, admin: psycopg.Connection, rounds: int, record_property: Callable[[str, object], None]
+) -> None:
+    came, many = play(pg_url, admin, rounds, random.Random(7))
+    kept = history(admin)
+    record_property("counted", f"signals that raised in a strategy's thread: {came}, of {kept[-1]} revisions")
+    assert came == rounds
+    assert kept == [*range(1, len(kept) + 1)], "none is lost, none repeated, and no number is left out"
+    assert many == sorted(set(many))
