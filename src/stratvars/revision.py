@@ -112,6 +112,7 @@ class Claim:
         revision: the highest number the store knew when the claim was made.
         lease: seconds for which it holds without a save or a renewal.
         open_edits: how many edits were waiting when the claim was made.
+        crashed: what was saved last may be a crash; without that a load has no crashes to count.
     """
 
     table: str
@@ -122,6 +123,7 @@ class Claim:
     revision: int
     lease: float = LEASE
     open_edits: int = field(default=0, compare=False)
+    crashed: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

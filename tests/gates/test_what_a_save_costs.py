@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -116,9 +116,15 @@ def test_a_save_on_postgresql_is_one_transaction_and_little_of_the_servers_log(
         assert 300 < min(logged(admin, lambda n=n: save_many(backup, n * MANY, MANY)) for n in (3, 4, 5)) <= 750  # type: ignore[misc]
 
 
-def test_a_start_on_postgresql_is_a_write_and_a_select_and_an_end_two_writes(pg_url: str, proxy: Proxy) -> None:
-    with through(proxy, pg_url) as first, Backup("other", proxy.url(pg_url)):  # that one keeps the connection
-        first.close()
+@pytest.mark.parametrize("last", ["stop", "crash"])
+def test_a_start_on_postgresql_is_a_write_and_a_select_and_an_end_two_writes(
+    pg_url: str, admin: psycopg.Connection, proxy: Proxy, last: str
+) -> None:
+    with Backup("other", proxy.url(pg_url)):  # keeps the connection
+        with suppress(ZeroDivisionError), through(proxy, pg_url):
+            if last == "crash":
+                raise ZeroDivisionError
+        assert admin.execute("SELECT reason FROM vars_backup_writers WHERE strategy_id = 'bot'").fetchone() == (last,)
         before = proxy.counts
         with Backup("bot", proxy.url(pg_url)) as backup:
             assert (proxy.counts - before).round_trips == 2

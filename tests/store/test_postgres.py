@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -13,13 +14,14 @@ from postgres.stores import acquired, nth, rows, store_at, waits
 from postgres.waiting import eventually
 from stratvars.errors import RefusedError
 from stratvars.outcome import Saved
-from stratvars.revision import Claim, Holder
+from stratvars.revision import Claim, Holder, Reason
 from stratvars.settings import resolve
 from stratvars.store.base import Store
 from stratvars.store.postgres.records import PostgresRecords
 from stratvars.store.postgres.statements import table_names
 from stratvars.store.postgres.store import PostgresStore
 from stratvars.testing import TABLE, StoreContract, revision_of
+from stratvars.testing.samples import loaded
 
 
 class TestPostgresStore(StoreContract):
@@ -99,6 +101,21 @@ def test_a_table_of_another_shape_is_left_as_it_is(pg_url: str, admin: psycopg.C
     assert rows(admin, "SELECT * FROM vars_backup") == []
     made = {name for (name,) in rows(admin, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
     assert made == {TABLE}, "and nothing was made beside it"
+
+
+def test_a_load_looks_into_the_history_only_after_a_crash(store: PostgresStore, admin: psycopg.Connection) -> None:
+    first = acquired(store)
+    store.save([nth(first, 1)])
+    calm = acquired(store)
+    assert [first.crashed, calm.crashed] == [True, False], "of the very first start nothing is known"
+    with admin.transaction():
+        admin.execute("LOCK TABLE vars_backup_history IN ACCESS EXCLUSIVE MODE")
+        stored = store.load(calm)
+    assert stored == replace(loaded(store, first), age=stored.age if stored else 0.0)
+    store.save([replace(nth(calm, 2), reason=Reason.CRASH)])
+    crashed = acquired(store)
+    again = store.acquire(TABLE, "bot", "me", "start-2", take_over=Holder(1, "me"))
+    assert [crashed.crashed, isinstance(again, Claim) and again.crashed] == [True, True]
 
 
 def test_two_first_starts_at_once_never_both_get_the_strategy(pg_url: str, store: PostgresStore) -> None:

@@ -45,10 +45,10 @@ def decode_all(text: str) -> tuple[dict[str, str], dict[str, Any]] | None:
     """
     try:
         tree = jsontext.read_written(text)
-        return (
-            {name: jsontext.write(item).decode() for name, item in tree.items()},
-            {name: item if type(item) in _PLAIN else read(item, LIMIT) for name, item in tree.items()},
-        )
+        texts = {name: jsontext.write(item).decode() for name, item in tree.items()}
+        if _PLAIN.issuperset(map(type, tree.values())):
+            return texts, tree
+        return texts, {name: item if type(item) in _PLAIN else read(item, LIMIT) for name, item in tree.items()}
     except (Refusal, RecursionError, MemoryError):
         return None
 

@@ -39,7 +39,7 @@ def stored_from(row: Sequence[Any], saved_at: datetime) -> Stored:
         epoch=epoch or 0,
         owner=owner or "",
         complete=bool(complete),
-        held_back=json.loads(held_back or "{}"),
+        held_back={} if held_back in {None, "{}"} else json.loads(held_back),
         crashes=crashes or 0,
         completed=completed or 0,
     )

@@ -26,6 +26,8 @@ class Found:
     digest: str = ""
     """Of the current state, as the last save left it; empty before the first one, and where it is not needed."""
     open_edits: int = 0
+    crashed: bool = True
+    """What was saved last may be a crash; also where nobody looked."""
 
     @property
     def holder(self) -> Holder:
@@ -69,13 +71,13 @@ def grant(found: Found | None, wanted: Claim, take_over: Holder | None) -> Claim
         take_over: from whom it may be taken.
     """
     known = found or Found(0, 0, "", "")
+    given = replace(wanted, open_edits=known.open_edits, crashed=known.crashed)
     mine = known.start_id == wanted.start_id
     if mine and known.epoch > wanted.epoch:
-        return replace(wanted, epoch=known.epoch, revision=known.revision, open_edits=known.open_edits)
+        return replace(given, epoch=known.epoch, revision=known.revision)
     if known.owner and not mine and not _is_released(known.holder, take_over):
         return known.holder
-    epoch, revision = max(known.epoch, wanted.epoch) + 1, max(known.revision, wanted.revision)
-    return replace(wanted, epoch=epoch, revision=revision, open_edits=known.open_edits)
+    return replace(given, epoch=max(known.epoch, wanted.epoch) + 1, revision=max(known.revision, wanted.revision))
 
 
 def _is_released(holder: Holder, take_over: Holder | None) -> bool:

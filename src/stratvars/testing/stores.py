@@ -165,6 +165,31 @@ class StoreContract(OneSide):
         assert after((Reason.EDIT, True)) == (0, 0)
         assert after(crash) == (1, 12)
 
+    def test_a_load_counts_the_crashes_however_its_claim_was_made(self, store: Store) -> None:
+        def counted(*claims: Claim) -> list[tuple[int, int]]:
+            return [(found.crashes, found.completed) for found in (loaded(store, claim) for claim in claims)]
+
+        first = acquired(store, "bot")
+        crash = revision_of(first, {"x": "1"}, follows=1, reason=Reason.CRASH, complete=False)
+        for revision in (revision_of(first, {"x": "1"}), crash):
+            assert store.save([revision]) == [Saved(revision.number)]
+        again = acquired(store, "bot")
+        above = store.acquire(TABLE, "bot", "me", "start-1", above=(4, 7))
+        taken = acquired(store, "bot", start_id="start-2", take_over=Holder(5, "me"))
+        assert isinstance(above, Claim)
+        assert counted(first, again, above, taken) == [(1, 1)] * 4, "the first saved it itself"
+        store.release(taken)
+        freed = acquired(store, "bot", start_id="start-3")
+        assert counted(freed) == [(1, 1)]
+        assert store.save([revision_of(freed, {"x": "2"}, reason=Reason.EDIT, complete=False)]) == [Saved(8)]
+        calm = acquired(store, "bot", start_id="start-4", take_over=Holder(7, "me"))
+        ghost = revision_of(freed, {"x": "3"}, follows=8, reason=Reason.CRASH, complete=False)
+        assert store.save([ghost]) == [Fenced(Holder(8, "me"))]
+        assert counted(freed, calm) == [(0, 0)] * 2
+        crash = revision_of(calm, {"x": "3"}, reason=Reason.CRASH, complete=False)
+        assert store.save([crash]) == [Saved(9)]
+        assert counted(calm, acquired(store, "bot", start_id="start-4")) == [(2, 1)] * 2
+
     def test_preparing_twice_keeps_what_is_there(self, store: Store) -> None:
         claim = acquired(store, "bot")
         store.save([revision_of(claim, {"x": "1"})])

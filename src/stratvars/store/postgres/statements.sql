@@ -320,10 +320,16 @@ VALUES (%(strategy)s, %(epoch)s, %(number)s, clock_timestamp(), %(reason)s, %(co
     %(removed)s, %(held_back)s, %(start_id)s, %(format)s)
 ON CONFLICT (strategy_id, epoch, revision) DO NOTHING
 
--- :states  current states, each with its age by the database's clock and its crashes in a row
+-- :state  what is read of a current state, with its age by the database's clock
 SELECT t.strategy_id, t.variables, (extract(epoch FROM t.last_updated) * 1000000)::bigint,
     extract(epoch FROM clock_timestamp() - t.last_updated)::float8,
-    w.revision, w.reason, w.format, w.digest, w.written_by, w.owner, w.complete, w.held_back, done.revision,
+    w.revision, w.reason, w.format, w.digest, w.written_by, w.owner, w.complete, w.held_back
+
+-- :state_from  where that stands
+FROM {T} t LEFT JOIN {T_writers} w ON w.strategy_id = t.strategy_id
+
+-- :states  current states, each with its crashes in a row
+{state}, done.revision,
     CASE WHEN w.reason = 'crash' THEN (
         SELECT count(*)
         FROM (
@@ -332,7 +338,7 @@ SELECT t.strategy_id, t.variables, (extract(epoch FROM t.last_updated) * 1000000
         ) newest
         WHERE reason = 'crash' AND (epoch, revision) > (coalesce(done.epoch, 0), coalesce(done.revision, 0))
     ) END
-FROM {T} t LEFT JOIN {T_writers} w ON w.strategy_id = t.strategy_id
+{state_from}
 LEFT JOIN LATERAL (
     SELECT h.epoch, h.revision FROM {T_history} h
     WHERE w.reason = 'crash' AND h.strategy_id = t.strategy_id AND h.complete AND h.reason <> 'fenced'
@@ -533,7 +539,8 @@ FROM done
 {with_settings}, found AS MATERIALIZED (
     SELECT w.epoch, w.revision, w.start_id, w.owner,
         (extract(epoch FROM w.lease_until) * 1000000)::bigint::text AS stamp,
-        extract(epoch FROM w.lease_until - clock_timestamp())::float8 AS lease_left, w.lease, w.digest, w.open_edits
+        extract(epoch FROM w.lease_until - clock_timestamp())::float8 AS lease_left, w.lease, w.digest, w.open_edits,
+        w.reason = 'crash' AS crashed
     FROM settings CROSS JOIN {T_writers} w
     WHERE w.strategy_id = %(strategy)s AND settings.patience IS NOT NULL
     FOR UPDATE OF w
@@ -577,3 +584,9 @@ SELECT revision, id, author, note FROM {T_edits}
 WHERE strategy_id = %(strategy)s AND fate = 'applied'
     AND revision BETWEEN %(first)s::bigint AND %(last)s::bigint
 ORDER BY id
+
+-- :current_calm  the state of a strategy that did not crash last: what looks for crashes takes the server as long as all
+-- the rest, also where it finds none
+{state}, NULL, NULL
+{state_from}
+WHERE t.strategy_id = %(strategy)s

@@ -10,7 +10,7 @@ from stratvars.database import Database
 from stratvars.edits import Edit
 from stratvars.errors import UnavailableError
 from stratvars.outcome import Left, Outcome, Renewal, Renewed, Saved
-from stratvars.revision import LEASE, Claim, Holder, Renewing, Revision, Stored
+from stratvars.revision import LEASE, Claim, Holder, Reason, Renewing, Revision, Stored
 from stratvars.store.base import PATIENCE
 from stratvars.store.postgres import rows, saving, schema
 from stratvars.store.postgres.connect import WatchedConnection
@@ -99,10 +99,7 @@ class PostgresStore:
         return None
 
     def load(self, claim: Claim) -> Stored | None:
-        query = statements(claim.table)["current"].encode()
-        parameters = {"strategy": claim.strategy}
-        row = self._run(lambda connection: connection.execute(query, parameters).fetchone())
-        return None if row is None else rows.stored(row)
+        return self._run(lambda connection: _load(connection, claim))
 
     def save(self, batch: Sequence[Revision], *, patience: float = PATIENCE) -> list[Outcome]:
         return self._run(lambda connection: self._save(connection, batch, patience))
@@ -191,6 +188,18 @@ class PostgresStore:
             outcomes = saving.save(connection, batch, patience, self._places)
             saving.resolve(connection, batch, outcomes)
         return outcomes
+
+
+def _load(connection: WatchedConnection, claim: Claim) -> Stored | None:
+    sql = statements(claim.table)
+    stored = None
+    # The second where this start itself has saved a crash since its claim; nobody else can have.
+    for name in ("current",) if claim.crashed else ("current_calm", "current"):
+        row = connection.execute(sql[name].encode(), {"strategy": claim.strategy}).fetchone()
+        stored = None if row is None else rows.stored(row)
+        if stored is None or stored.reason != Reason.CRASH:
+            break
+    return stored
 
 
 def _acquire(connection: WatchedConnection, wanted: Claim, take_over: Holder | None) -> Claim | Holder:
