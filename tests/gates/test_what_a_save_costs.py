@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -34,14 +35,14 @@ def five(number: int) -> dict[str, Any]:
     return {"count": number, "price": number + 0.25, "side": f"long-{number}", "stop": number - 0.5, "id": f"{number}"}
 
 
-def keep(backup: Backup) -> None:
-    backup.keep(Reason.ITERATION, complete=True)
+def keep(backup: Backup, reason: Reason = Reason.ITERATION) -> None:
+    backup.keep(reason, complete=True)
 
 
-def save_many(backup: Backup, begin: int, many: int) -> None:
+def save_many(backup: Backup, begin: int, many: int, reason: Reason = Reason.ITERATION) -> None:
     for number in range(begin, begin + many):
         backup.vars.update(five(number))
-        keep(backup)
+        keep(backup, reason)
 
 
 def statements_of(backup: Backup, work: Callable[[], object]) -> list[str]:
@@ -66,16 +67,14 @@ def test_a_save_on_sqlite_is_seven_statements_and_an_unchanged_iteration_none(tm
         assert statements_of(backup, lambda: keep(backup)) == []
 
 
-@pytest.mark.parametrize(("reason", "pages"), [(Reason.ITERATION, 4.2), (Reason.MANUAL, 5.2)])
+@pytest.mark.parametrize(("reason", "pages"), [(Reason.ITERATION, 4.2), (Reason.MANUAL, 4.2), (Reason.ERROR, 5.2)])
 def test_a_save_on_sqlite_writes_so_many_pages(tmp_path: Path, reason: Reason, pages: float) -> None:
-    """The state, the writers' row, the history and its key; what is no iteration stands in the index of marks too."""
+    """The state, the writers' row, the history and its key; what is rare stands in the index of marks too."""
     log = tmp_path / "v.db-wal"
     with Backup("bot", f"sqlite:///{tmp_path}/v.db") as backup:
         save_many(backup, 0, WARM)
         before = log.stat().st_size
-        for number in range(WARM, WARM + MANY):
-            backup.vars.update(five(number))
-            backup.keep(reason, complete=True)
+        save_many(backup, WARM, MANY, reason)
         written = (log.stat().st_size - before) / (4096 + 24) / MANY
     assert 3 < written <= pages
 
@@ -103,17 +102,19 @@ def test_a_save_on_postgresql_is_one_round_trip_of_few_bytes(pg_url: str, proxy:
         assert spent(proxy, lambda: keep(backup)) == Counts()
 
 
+@pytest.mark.parametrize("reason", [Reason.ITERATION, Reason.MANUAL])
 def test_a_save_on_postgresql_is_one_transaction_and_little_of_the_servers_log(
-    pg_url: str, admin: psycopg.Connection
+    pg_url: str, admin: psycopg.Connection, reason: Reason
 ) -> None:
     with Backup("bot", pg_url) as backup:
         admin.execute("CHECKPOINT")
         save_many(backup, 0, WARM)
         before = transactions(admin)
-        save_many(backup, WARM, MANY)
+        save_many(backup, WARM, MANY, reason)
         assert transactions(admin) - before == MANY
         # The server's own work is logged beside it now and then.
-        assert 300 < min(logged(admin, lambda n=n: save_many(backup, n * MANY, MANY)) for n in (3, 4, 5)) <= 750  # type: ignore[misc]
+        logs = [logged(admin, partial(save_many, backup, number * MANY, MANY, reason)) for number in (3, 4, 5)]
+        assert 300 < min(logs) <= 750
 
 
 @pytest.mark.parametrize("last", ["stop", "crash"])

@@ -25,8 +25,8 @@ COLUMNS = """(strategy_id, epoch, revision, saved_at, reason, complete, snapshot
     format)"""
 FILL = f"""INSERT INTO {TABLE}_history {COLUMNS}
     WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < %d)
-    SELECT '%s', 1 + 4 * (i - 1) / %d, i, %s, CASE WHEN i %% 400 = 0 THEN 'stop' ELSE 'iteration' END, 0 = 0,
-        i %% 50 = 1, '{{}}', '[]', '{{}}', 's', 1 FROM numbers"""
+    SELECT '%s', 1 + 4 * (i - 1) / %d, i, %s, CASE WHEN i %% 400 = 0 THEN 'stop' WHEN i %% 2 = 0 THEN 'manual'
+        ELSE 'iteration' END, 0 = 0, i %% 50 = 1, '{{}}', '[]', '{{}}', 's', 1 FROM numbers"""
 Work = Callable[[str, str, dict[str, Any]], int]
 
 
@@ -93,6 +93,9 @@ def test_looking_back_takes_no_more_work_in_a_long_history(work: Work, record_pr
         ("history", {"revision": 10**9}),
         ("revisions", whole),
         ("revisions", whole | {"epoch": 1}),
+        ("revisions", whole | {"reason": "iteration"}),
+        ("revisions", whole | {"reason": "manual"}),
+        ("newest_crash", {}),
         ("marked", whole | {"reason": "stop", "limit": 2}),
         ("marked", whole | {"reason": "crash"}),
         ("later", {"until": "2025-12-31T23:50:00+00:00"}),

@@ -15,8 +15,8 @@ HIGHEST = (2**63 - 1, 2**63 - 1)
 
 
 def listing(reason: str | None) -> str:
-    """The statement that lists the revisions of a reason: all but one reason are rare, and have an index."""
-    return "revisions" if reason in {None, Reason.ITERATION} else "marked"
+    """The statement that lists the revisions of a reason: all but two reasons are rare, and have an index."""
+    return "revisions" if reason in {None, Reason.ITERATION, Reason.MANUAL} else "marked"
 
 
 def stored_from(row: Sequence[Any], saved_at: datetime) -> Stored:

@@ -71,7 +71,7 @@ class RecordsContract(BothSides):
             if number in starts:
                 claim = acquired(store, "bot", start_id="start-2", take_over=Holder(claim.epoch, "me"))
             is_crash = number in crashes
-            reason = Reason.CRASH if is_crash else Reason.ITERATION
+            reason = Reason.CRASH if is_crash else Reason.MANUAL if number == 4 else Reason.ITERATION
             revision = revision_of(claim, {"n": '"é"'}, follows=number - 1, reason=reason, complete=not is_crash)
             revision = replace(revision, snapshot=number not in deltas)
             assert store.save([replace(revision, held_back='{"é":"why"}') if is_crash else revision]) == [Saved(number)]
@@ -93,12 +93,12 @@ class RecordsContract(BothSides):
 
         assert numbers(2) == [7, 6]
         assert (numbers(2, before=(2, 6)), numbers(before=(2, 1)), numbers(before=(1, 1))) == ([5, 4], [4, 3, 2, 1], [])
-        assert numbers(reason="fenced") == [9]
+        assert (numbers(reason="fenced"), numbers(reason="manual"), numbers(reason="stop")) == ([9], [4], [])
         assert (numbers(reason="crash"), numbers(1, reason="crash", before=(2, 6))) == ([6, 3], [3])
         assert numbers(until=third.saved_at) == [entry.number for entry in every if entry.saved_at <= third.saved_at]
         assert numbers(until=times[-1] - timedelta(seconds=1)) == []
         assert all(numbers(1, until=time) == numbers(until=time)[:1] != [] for time in times)
-        assert numbers(until=times[2], before=(2, 6), reason="iteration") == [5, 4, 2, 1]
+        assert numbers(until=times[2], before=(2, 6), reason="iteration") == [5, 2, 1]
         assert numbers(until=(times[0] + timedelta(hours=5)).astimezone(timezone(timedelta(hours=-9)))) == numbers()
         assert records.revisions(TABLE, "Bot", limit=9) == records.revisions("none", "bot", limit=9) == []
 

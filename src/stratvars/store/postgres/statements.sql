@@ -72,8 +72,12 @@ ALTER TABLE {T_history} ALTER COLUMN changed SET STORAGE EXTERNAL
 -- :index_snapshots  reading back begins at one; few revisions are, so a save hardly pays for it
 CREATE INDEX IF NOT EXISTS {T_shots} ON {T_history} (strategy_id, revision) WHERE snapshot AND reason <> 'fenced'
 
--- :index_marks  what did not just happen after an iteration: crashes, stops, edits
-CREATE INDEX IF NOT EXISTS {T_marks} ON {T_history} (strategy_id, reason, epoch, revision) WHERE reason <> 'iteration'
+-- :rare  reasons that few revisions have; a loop may save by hand as often as others after an iteration
+reason <> 'iteration' AND reason <> 'manual'
+
+-- :index_marks  what is rare: crashes, stops, edits
+CREATE INDEX IF NOT EXISTS {T_marks} ON {T_history} (strategy_id, reason, epoch, revision)
+WHERE {rare}
 
 -- :grant_schema  the right to find the tables
 GRANT USAGE ON SCHEMA "schema" TO "role"
@@ -392,7 +396,7 @@ WHERE strategy_id = %(strategy)s
 ORDER BY epoch DESC, revision DESC LIMIT %(limit)s::bigint
 
 -- :marked  the same of a reason that is rare, found by the index of such
-{listed} AND reason <> 'iteration' AND reason = %(reason)s::text
+{listed} AND {rare} AND reason = %(reason)s::text
     AND (epoch, revision) < (%(epoch)s::bigint, %(revision)s::bigint)
     AND (%(until)s::timestamptz IS NULL OR saved_at <= %(until)s::timestamptz)
 ORDER BY epoch DESC, revision DESC LIMIT %(limit)s::bigint
@@ -471,7 +475,7 @@ ORDER BY epoch, revision LIMIT 1001
 
 -- :newest_crash  the place of the newest crash
 SELECT epoch, revision FROM {T_history}
-WHERE strategy_id = %(strategy)s AND reason <> 'iteration' AND reason = 'crash'
+WHERE strategy_id = %(strategy)s AND {rare} AND reason = 'crash'
 ORDER BY epoch DESC, revision DESC LIMIT 1
 
 -- :chain  revisions of one epoch

@@ -44,8 +44,12 @@ CREATE TABLE IF NOT EXISTS {T_history} (
 -- :index_snapshots  reading back begins at one; few revisions are, so a save hardly pays for it
 CREATE INDEX IF NOT EXISTS {T_shots} ON {T_history} (strategy_id, revision) WHERE snapshot AND reason <> 'fenced'
 
--- :index_marks  what did not just happen after an iteration: crashes, stops, edits
-CREATE INDEX IF NOT EXISTS {T_marks} ON {T_history} (strategy_id, reason, epoch, revision) WHERE reason <> 'iteration'
+-- :rare  reasons that few revisions have; a loop may save by hand as often as others after an iteration
+reason <> 'iteration' AND reason <> 'manual'
+
+-- :index_marks  what is rare: crashes, stops, edits
+CREATE INDEX IF NOT EXISTS {T_marks} ON {T_history} (strategy_id, reason, epoch, revision)
+WHERE {rare}
 
 -- :create_edits  what somebody asks to be changed, and what became of it
 CREATE TABLE IF NOT EXISTS {T_edits} (
@@ -187,7 +191,7 @@ WHERE strategy_id = :strategy
 ORDER BY epoch DESC, revision DESC LIMIT :limit
 
 -- :marked  the same of a reason that is rare, found by the index of such
-{listed} AND reason <> 'iteration' AND reason = :reason AND (epoch, revision) < (:epoch, :revision)
+{listed} AND {rare} AND reason = :reason AND (epoch, revision) < (:epoch, :revision)
     AND (:until IS NULL OR julianday(saved_at) <= julianday(:until))
 ORDER BY epoch DESC, revision DESC LIMIT :limit
 
@@ -255,7 +259,7 @@ ORDER BY epoch, revision LIMIT 1001
 
 -- :newest_crash  the place of the newest crash
 SELECT epoch, revision FROM {T_history}
-WHERE strategy_id = :strategy AND reason <> 'iteration' AND reason = 'crash'
+WHERE strategy_id = :strategy AND {rare} AND reason = 'crash'
 ORDER BY epoch DESC, revision DESC LIMIT 1
 
 -- :chain  revisions of one epoch
