@@ -1,8 +1,8 @@
 """What looking back and saving cost in a history of a million revisions, as ratios of the same in one of a thousand.
 
 Both stand in one database, as two strategies; every round asks each once, in turn, and only ratios of medians are told.
-The histories are filled by SQL. With ``--page`` the table is written into docs/performance.md too. The server is one of
-the tests' own.
+The histories are filled by SQL. With ``--page`` the table is written into docs/performance.md too. With ``--quick`` the
+long history is a short one, to see that all of it runs. The server is one of the tests' own.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, redirect_stderr
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,8 +36,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from postgres.binaries import found_servers
 from postgres.servers import Server
 
-SHORT, LONG = 1_000, 1_000_000
-ROUNDS = 60
+SHORT = 1_000
 WARM_UP = 5
 CHAIN = 500
 """Revisions from one snapshot to the next."""
@@ -54,41 +54,59 @@ FILLING = (
         i % {CHAIN} = 1, CASE WHEN i % {CHAIN} = 1 THEN {WHOLE} ELSE {DELTA} END, '[]', '{{}}', 'start', 1
     FROM numbers""",
     f"""INSERT INTO {TABLE}_writers (strategy_id, epoch, revision, start_id, owner, lease_until, lease, digest, reason,
-        complete, held_back, format, written_by)
-    VALUES ('@name', 1 + (@many - 1) / 50000, @many, 'start', '', @now, 15, '', 'stop', 1 = 1, '{{}}', 1, 1)""",
+        complete, held_back, format, written_by, open_edits@column)
+    VALUES ('@name', 1 + (@many - 1) / 50000, @many, 'start', '', @now, 15, '', 'stop', 1 = 1, '{{}}', 1, 1,
+        0@value)""",
     f"""INSERT INTO {TABLE} (id, last_updated, variables, strategy_id)
     SELECT '@name', @now, {WHOLE}, '@name' FROM (SELECT @many AS i) AS newest""",
 )
 Work = Callable[[str, int], object]
 
 
-def fill(run: Callable[[str], object], at: str, now: str) -> None:
-    for name, many in (("short", SHORT), ("long", LONG)):
+@dataclass(frozen=True)
+class Scale:
+    """How long the long history is, and how often each work is done."""
+
+    long: int
+    rounds: int
+
+
+WHOLE_RUN, QUICK = Scale(1_000_000, 60), Scale(10_000, 3)
+
+
+def fill(run: Callable[[str], object], scale: Scale, places: dict[str, str]) -> None:
+    """Fill both histories; ``places`` holds what differs from one database to the other."""
+    for name, many in (("short", SHORT), ("long", scale.long)):
         for statement in FILLING:
-            filled = statement.replace("@at", at).replace("@now", now)
-            run(filled.replace("@name", name).replace("@many", str(many)))
+            filled = statement
+            for place, text in {**places, "@name": name, "@many": str(many)}.items():
+                filled = filled.replace(place, text)
+            run(filled)
 
 
 @contextmanager
-def on_sqlite() -> Iterator[str]:
+def on_sqlite(scale: Scale) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/bots.db"
         with closing(open_store(resolve(url))) as store:
             store.prepare(TABLE)
         with closing(sqlite3.connect(f"{folder}/bots.db", isolation_level=None)) as connection:
             begin = "strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'"
-            fill(connection.execute, f"{begin}, (i - @many) || ' seconds')", f"{begin})")
+            places = {"@at": f"{begin}, (i - @many) || ' seconds')", "@now": f"{begin})", "@column": "", "@value": ""}
+            fill(connection.execute, scale, places)
         yield url
 
 
 @contextmanager
-def on_postgres() -> Iterator[str]:
+def on_postgres(scale: Scale) -> Iterator[str]:
     with Server(found_servers()[0]) as server:
         url = server.create_database()
         with closing(open_store(resolve(url))) as store:
             store.prepare(TABLE)
         with psycopg.connect(url, autocommit=True) as connection:
-            fill(lambda query: connection.execute(query.encode()), "now() + make_interval(secs => i - @many)", "now()")
+            places = {"@at": "now() + make_interval(secs => i - @many)", "@now": "now()"}
+            places |= {"@column": ", row_xmin", "@value": ", '0'"}
+            fill(lambda query: connection.execute(query.encode()), scale, places)
             connection.execute(f"VACUUM ANALYZE {TABLE}_history".encode())
         yield url
 
@@ -127,12 +145,12 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def ratio(work: Work) -> tuple[float, float]:
+def ratio(work: Work, scale: Scale) -> tuple[float, float]:
     """The median of the short history in seconds, and how many times that the long one takes."""
     gc.collect()
     times: dict[str, list[float]] = {"short": [], "long": []}
-    for number in range(ROUNDS + WARM_UP):
-        for name, many in (("short", SHORT), ("long", LONG)):
+    for number in range(scale.rounds + WARM_UP):
+        for name, many in (("short", SHORT), ("long", scale.long)):
             took = seconds(lambda name=name, many=many: work(name, many))  # type: ignore[misc]
             if number >= WARM_UP:
                 times[name].append(took)
@@ -140,15 +158,15 @@ def ratio(work: Work) -> tuple[float, float]:
     return short, long / short
 
 
-def measure(url: str) -> dict[str, float]:
+def measure(url: str, scale: Scale) -> dict[str, float]:
     found: dict[str, float] = {}
     names = ("short", "long")
     with ExitStack() as stack:
         archive = stack.enter_context(open_archive(url))
         backups = {name: stack.enter_context(Backup(name, url, retention="all")) for name in names}
         for title, work in works(archive, backups).items():
-            found[title] = tell(title, *ratio(work))
-    found["a start, and its end"] = tell("a start, and its end", *ratio(lambda name, _: restore(url, name)))
+            found[title] = tell(title, *ratio(work, scale))
+    found["a start, and its end"] = tell("a start, and its end", *ratio(lambda name, _: restore(url, name), scale))
     return found
 
 
@@ -159,8 +177,9 @@ def tell(title: str, short: float, found: float) -> float:
 
 def section(results: dict[str, dict[str, float]]) -> str:
     where = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {os.cpu_count()} cores"
+    medians = f"medians of {WHOLE_RUN.rounds} rounds"
     lines = [
-        f"`python bench/history.py --page`, {datetime.now(UTC):%Y-%m-%d}, {where}, medians of {ROUNDS} rounds.",
+        f"`python bench/history.py --page`, {datetime.now(UTC):%Y-%m-%d}, {where}, {medians}.",
         "",
         f"| a million revisions against a thousand | target | {' | '.join(results)} |",
         f"|---|---|{'---|' * len(results)}",
@@ -181,13 +200,17 @@ def write(text: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--page", action="store_true", help="write the table into docs/performance.md")
-    is_for_page = parser.parse_args().page
+    parser.add_argument("--quick", action="store_true", help="little of all, to see that it runs")
+    options = parser.parse_args()
+    if options.page and options.quick:
+        parser.error("the page gets whole runs only")
+    scale = QUICK if options.quick else WHOLE_RUN
     results = {}
     for name, place in (("SQLite", on_sqlite), ("PostgreSQL", on_postgres)):
-        print(f"{name}: {LONG:,} revisions against {SHORT:,}", flush=True)
-        with place() as url:
-            results[name] = measure(url)
-    if is_for_page:
+        print(f"{name}: {scale.long:,} revisions against {SHORT:,}", flush=True)
+        with place(scale) as url:
+            results[name] = measure(url, scale)
+    if options.page:
         write(section(results))
 
 
