@@ -3,6 +3,9 @@
 Machines are shared and noisy: every round measures each contender once, in turn and each time in another order, so
 that what disturbs one disturbs all; only figures of one run are compared. What ``fsync`` and a thread's wake-up take
 at that moment stands beside them, for on a slow disk all contenders look alike.
+
+Where a target cannot be met by anybody, a *floor* shows it: the least that any code could do which keeps the same
+promises, measured in the same run. Where more is better it is a ceiling, and stands in the same column.
 """
 
 from __future__ import annotations
@@ -16,7 +19,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +30,9 @@ PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 ROUNDS = 300
 QUICK_ROUNDS = 20
 _MILLISECOND = 1e-3
-_HEAD = ("#", "work", "yardstick", "target", "measured")
+_FLOOR = "floor"
+_HEAD = ("#", "work", "yardstick", "target", _FLOOR, "measured")
+_PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
@@ -63,18 +69,19 @@ class Times:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a table; the number is that of the target."""
+    """A line of a table; the number is that of the target, the floor as ``floor_of`` tells it or empty."""
 
     number: str
     work: str
     yardstick: str
     target: str
     measured: str
+    floor: str = ""
 
     @property
     def cells(self) -> tuple[str, ...]:
         """In the order of the table's columns."""
-        return (self.number, self.work, self.yardstick, self.target, self.measured)
+        return (self.number, self.work, self.yardstick, self.target, self.floor, self.measured)
 
 
 Bench = Callable[[Scale], Iterable[Row]]
@@ -125,13 +132,25 @@ def at_least(value: float, limit: float, unit: str = "x") -> str:
 
 
 def compared(
-    number: str, work: str, yardstick: str, limit: float, times: tuple[Times, Times], *, beside: str = ""
+    number: str,
+    work: str,
+    yardstick: str,
+    limit: float,
+    times: tuple[Times, Times],
+    *,
+    floor: str = "",
+    beside: str = "",
 ) -> Row:
     """Our times and the yardstick's as a row: the ratio of the medians, and that of the 99th percentiles."""
     ours, theirs = times
     measured = f"{told(ours.median / theirs.median, limit)}, p99 {ours.p99 / theirs.p99:.3g}x"
     measured += f", {_time(ours.median)} over {_time(theirs.median)}" + (f"; {beside}" if beside else "")
-    return Row(number, work, yardstick, f"{limit:g}x", measured)
+    return Row(number, work, yardstick, f"{limit:g}x", measured, floor)
+
+
+def floor_of(floor: Times, yardstick: Times, *, beside: str = "") -> str:
+    """What a floor took, as a ratio to the yardstick, which comes first: pictures are drawn from it."""
+    return f"{floor.median / yardstick.median:.3g}x, {_time(floor.median)}" + (f"; {beside}" if beside else "")
 
 
 def _time(value: float) -> str:
@@ -153,23 +172,38 @@ def _flush(file: int) -> None:
 
 def wake_up_time(rounds: int = 500) -> float:
     """The median time until a waiting thread has answered another: a call and a return between two threads."""
-    asked: SimpleQueue[bool] = SimpleQueue()
-    answered: SimpleQueue[None] = SimpleQueue()
+    with other_thread() as hand_over:
+        return race({"": lambda: hand_over(lambda: None)}, rounds=rounds)[""].median
+
+
+@contextmanager
+def other_thread() -> Iterator[Callable[[Callable[[], object]], None]]:
+    """Has another thread do a work, and waits for it: as long as one likes, whatever the work hangs in."""
+    asked: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+    answered: SimpleQueue[Exception | None] = SimpleQueue()
 
     def answer() -> None:
-        while asked.get():
-            answered.put(None)
+        while (work := asked.get()) is not None:
+            try:
+                work()
+            except Exception as error:  # noqa: BLE001 - raised again, by the thread that waits
+                answered.put(error)
+            else:
+                answered.put(None)
 
-    def ask() -> None:
-        asked.put(True)
-        answered.get()
+    def hand_over(work: Callable[[], object]) -> None:
+        asked.put(work)
+        error = answered.get(timeout=_PATIENCE)
+        if error is not None:
+            raise error
 
     thread = threading.Thread(target=answer, daemon=True)
     thread.start()
-    times = race({"": ask}, rounds=rounds)
-    asked.put(False)
-    thread.join()
-    return times[""].median
+    try:
+        yield hand_over
+    finally:
+        asked.put(None)
+        thread.join()
 
 
 def run(file: str, *benches: Bench, rounds: int = ROUNDS) -> None:
@@ -196,9 +230,10 @@ def run(file: str, *benches: Bench, rounds: int = ROUNDS) -> None:
 
 
 def table(rows: Sequence[Row]) -> list[str]:
-    """The rows as lines of Markdown."""
+    """The rows as lines of Markdown; without the floors where none was measured."""
+    shown = [index for index, name in enumerate(_HEAD) if name != _FLOOR or any(row.floor for row in rows)]
     lines = [_HEAD, tuple("---" for _ in _HEAD), *(row.cells for row in rows)]
-    return ["| " + " | ".join(cells) + " |" for cells in lines]
+    return ["| " + " | ".join(cells[index] for index in shown) + " |" for cells in lines]
 
 
 def write(name: str, text: str) -> None:
@@ -210,8 +245,8 @@ def write(name: str, text: str) -> None:
 
 def _caption(name: str, scale: Scale) -> str:
     where = f"Python {platform.python_version()}, {os.cpu_count()} cores"
-    floors = f"an fsync took {_time(fsync_time())}, a call and a return between two threads {_time(wake_up_time())}"
+    waits = f"an fsync took {_time(fsync_time())}, a call and a return between two threads {_time(wake_up_time())}"
     return (
         f"`python {name} --page`, {datetime.now(UTC):%Y-%m-%d}, {where}, medians of {scale.rounds} rounds. "
-        f"At that moment {floors}."
+        f"At that moment {waits}."
     )

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-from frame import Row, Scale, compared, race, run
+from floors import uncompressed
+from frame import Row, Scale, compared, floor_of, race, run
 from places import bare_postgres, database, opened
 from states import floats, incompressible, nested, text_of, thousand
 
@@ -24,7 +25,12 @@ def megabytes(scale: Scale) -> Iterator[Row]:
 
 
 def _row(number: str, work: str, limit: float, values: dict[str, Any], *, changing: str, scale: Scale) -> Row:
-    with database() as url, bare_postgres(url) as bare, closing(opened(url)) as backup:
+    with (
+        database() as url,
+        bare_postgres(url) as bare,
+        uncompressed(url) as floor,
+        closing(opened(url)) as backup,
+    ):
         backup.vars.update(values)
         text = ""
 
@@ -34,12 +40,19 @@ def _row(number: str, work: str, limit: float, values: dict[str, Any], *, changi
             text = text_of(values)
 
         times = race(
-            {"bare": lambda: bare.write(text), "ours": backup.save},
+            {"bare": lambda: bare.write(text), "ours": backup.save, "floor": lambda: floor(text)},
             rounds=scale.rounds,
             warm_up=min(scale.warm_up, 20),
             prepare=prepare,
         )
-    return compared(number, work, "bare upsert, default storage", limit, (times["ours"], times["bare"]))
+    return compared(
+        number,
+        work,
+        "bare upsert, default storage",
+        limit,
+        (times["ours"], times["bare"]),
+        floor=floor_of(times["floor"], times["bare"], beside="uncompressed"),
+    )
 
 
 if __name__ == "__main__":
