@@ -55,6 +55,17 @@ def test_beside_an_open_snapshot_no_save_searches_all_that_its_rows_were(
     assert looked_up(admin) < MANY
 
 
+@pytest.mark.parametrize("size", [10, 300, 900, 1800, 5000])
+def test_the_rows_of_a_strategy_stay_on_their_pages(store: PostgresStore, admin: psycopg.Connection, size: int) -> None:
+    claim = acquired(store)
+    for table in ("vars_backup", "vars_backup_writers"):
+        admin.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = false)".encode())
+    for number in range(1, 4 * MANY + 1):
+        assert store.save([nth(claim, number, f'"{str(number % 10) * size}"')]) == [Saved(number)]
+    pages = "pg_relation_size('vars_backup') / 8192, pg_relation_size('vars_backup_writers') / 8192"
+    assert rows(admin, f"SELECT {pages}") == [(1, 1)]
+
+
 @pytest.mark.parametrize(
     "moving",
     [

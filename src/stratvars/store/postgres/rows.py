@@ -11,13 +11,46 @@ from stratvars.edits import Asked, Edit, Fate
 from stratvars.revision import Claim, Entry, Holder, Renewing, Revision, Stored
 from stratvars.store.current import asked_from, edit_from, entry_from, stored_from
 
+_ADDED, _WRITER, _APART = 2500, 500, 2000
+"""Bytes that may be added to a page of 8 KB, those of a writers' row, and from which on a text does not stand there."""
+_NOWHERE = b"(0,0)"
+
 
 class Known(NamedTuple):
-    """Where a save left the rows of its strategy, and in which transaction; each as the server's text of it."""
+    """Where a save left the rows of its strategy, and in which transaction; each as the server's text of it.
+
+    The server clears away what a row was before only where the row is looked for by its name, and once its page is half
+    full. Done every few saves, each new version finds room beside the one before it, and the indexes stay small.
+    """
 
     writer_place: bytes
     row_place: bytes
     row_xmin: bytes
+    added: int = 0
+    """Bytes since then, in the fuller one of both tables."""
+
+    @classmethod
+    def after(cls, found: bytes, revision: Revision, before: int) -> Known:
+        """What a save that brings back ``found`` leaves; ``before``: what was added until then."""
+        size = len(revision.variables)
+        writer_place, row_place, row_xmin = found.split()
+        return cls(writer_place, row_place, row_xmin, before + max(_WRITER, size if size < _APART else 0))
+
+    @property
+    def places(self) -> dict[str, bytes]:
+        """Where to look, for the statement."""
+        if self._is_crowded:
+            return {"writer_place": _NOWHERE, "row_place": _NOWHERE, "row_xmin": self.row_xmin}
+        return {"writer_place": self.writer_place, "row_place": self.row_place, "row_xmin": self.row_xmin}
+
+    @property
+    def left(self) -> int:
+        """What was added, after a save that looks there."""
+        return 0 if self._is_crowded else self.added
+
+    @property
+    def _is_crowded(self) -> bool:
+        return self.added > _ADDED
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -97,7 +130,7 @@ def save_known(revision: Revision, patience: float, known: Known) -> dict[str, b
         "snapshot": b"t" if revision.snapshot else b"f",
         "changed": changed,
         "removed": revision.removed.encode(),
-        **known._asdict(),
+        **known.places,
     }
 
 

@@ -95,8 +95,8 @@ def save_known(
         return None  # somebody wrote the current state in this very moment: what was written is undone
     if not found:
         return None
-    [(edits, left)] = found
-    places[key_of(revision)] = rows.Known(*(left or b"").split())
+    [(edits, place)] = found
+    places[key_of(revision)] = rows.Known.after(place or b"", revision, known.left)
     return Saved(revision.number, edits=() if edits is None else _left(revision, rows.waiting(edits)))
 
 

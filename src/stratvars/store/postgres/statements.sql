@@ -9,8 +9,8 @@ CREATE TABLE IF NOT EXISTS {T} (
     strategy_id text NOT NULL UNIQUE
 )
 
--- :store_table  compressing would cost more time than all the rest of a save
-ALTER TABLE {T} ALTER COLUMN variables SET STORAGE EXTERNAL
+-- :store_table  compressing would cost more time than all the rest of a save; a row's new version fits its page
+ALTER TABLE {T} ALTER COLUMN variables SET STORAGE EXTERNAL, SET (fillfactor = 50)
 
 -- :create_writers  one small row per strategy: who may write, and what was written last; its new version fits its page,
 -- and what most saves leave as it is stands first and last: the log has a row from its first change to its last one
@@ -498,17 +498,22 @@ USING unnest(%(epochs)s::bigint[], %(numbers)s::bigint[]) AS gone (epoch, revisi
 WHERE h.strategy_id = %(strategy)s AND h.epoch = gone.epoch AND h.revision = gone.revision
 
 -- :save_known  a save as most are, by a process that knows where the rows are: what the save before it brought back. The
--- writers' row is written first, for that is where a start that took over is waited for and seen; it says nothing where
--- it is another's, or where the current state is not of the transaction that it names. Should somebody write the current
--- state between that look and the update below, the last cast fails, and nothing of it is done: see saving.py. A row is
--- looked for where it was, and then by its name: beside a snapshot that somebody keeps open an index has all that it was
-{with_settings}, done AS (
+-- current state must be of the transaction that is known, too. The writers' row is written first, for that is where a
+-- start that took over is waited for and seen. Should somebody write the current state between that look and its update,
+-- the last cast fails, and nothing of it is done: see saving.py. A row is looked for where it was, and then by its name
+{with_settings}, here AS MATERIALIZED (
+    SELECT ctid AS place FROM {T}
+    WHERE strategy_id = %(strategy)s::text AND xmin = %(row_xmin)s::xid AND ctid = coalesce(
+        (SELECT ctid FROM {T} WHERE ctid = %(row_place)s::tid AND strategy_id = %(strategy)s::text),
+        (SELECT ctid FROM {T} WHERE strategy_id = %(strategy)s::text)
+    )
+), done AS (
     UPDATE {T_writers} w
     SET revision = %(number)s::bigint, digest = %(digest)s::text, reason = %(reason)s::text,
         complete = %(complete)s::boolean, held_back = %(held_back)s::text, format = %(format)s::integer,
         written_by = %(epoch)s::bigint, row_xmin = pg_current_xact_id()::xid,
         lease_until = clock_timestamp() + make_interval(secs => %(lease)s::float8)
-    FROM settings
+    FROM settings CROSS JOIN here
     WHERE settings.patience IS NOT NULL
         AND w.ctid = coalesce(
             (SELECT ctid FROM {T_writers} WHERE ctid = %(writer_place)s::tid AND strategy_id = %(strategy)s::text),
@@ -517,16 +522,12 @@ WHERE h.strategy_id = %(strategy)s AND h.epoch = gone.epoch AND h.revision = gon
         AND w.epoch = %(epoch)s::bigint AND w.start_id = %(start_id)s::text
         AND w.revision = %(follows)s::bigint AND w.revision < %(number)s::bigint
         AND w.row_xmin = %(row_xmin)s::xid
-        AND EXISTS (
-            SELECT FROM {T}
-            WHERE ctid = %(row_place)s::tid AND strategy_id = %(strategy)s::text AND xmin = %(row_xmin)s::xid
-        )
-    RETURNING w.ctid AS place, w.row_xmin, w.open_edits,
+    RETURNING w.ctid AS place, w.row_xmin, w.open_edits, here.place AS row_place,
         w.lease_until - make_interval(secs => %(lease)s::float8) AS saved_at
 ), replaced AS (
     UPDATE {T} t SET last_updated = done.saved_at, variables = %(variables)s::text
     FROM done
-    WHERE t.ctid = %(row_place)s::tid AND t.strategy_id = %(strategy)s::text AND t.xmin = %(row_xmin)s::xid
+    WHERE t.ctid = done.row_place AND t.xmin = %(row_xmin)s::xid
     RETURNING t.ctid AS place
 ), {kept}, taken AS (
     UPDATE {T_edits} e SET taken_by = %(epoch)s::bigint
