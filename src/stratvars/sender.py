@@ -17,7 +17,7 @@ from stratvars.errors import LockedError, RestoreError, UnreachableError
 from stratvars.lane import ANOTHER_HAND, Lane
 from stratvars.outcome import Fenced, Foreign, Left, Outcome, Renewal, Renewed, Saved, WentBack
 from stratvars.revision import Claim, Renewing, Revision, digest_of
-from stratvars.store.base import Store
+from stratvars.store.base import Store, Swift
 
 LITTLE_PATIENCE = 0.05
 """Seconds to wait for a row that somebody has locked, where others wait meanwhile."""
@@ -117,13 +117,13 @@ class Sender:
             self._wake(lanes)
         outage.report_end(ended)
 
-    def send_within(self, lane: Lane, revision: Revision, until: float) -> None:
-        """Save one revision in the thread of somebody who must be free again at ``until``; see ``Store.save_within``.
+    def send_within(self, swift: Swift, lane: Lane, revision: Revision, until: float) -> None:
+        """Save one revision in the thread of somebody who must be free again at ``until``; see ``store.base.Swift``.
 
         Where nothing is known of it then, it stays in flight.
         """
         try:
-            saved = self._store.save_within(revision, until, patience=LITTLE_PATIENCE)
+            saved = swift.save_within(revision, until, patience=LITTLE_PATIENCE)
         except Exception:  # noqa: BLE001  a strategy must not end for it; the writer's thread meets it again, and tells
             return
         if saved is not None:

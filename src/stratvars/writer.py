@@ -21,7 +21,7 @@ from stratvars.lane import Lane, Offer
 from stratvars.pruner import Pruner
 from stratvars.retention import ALL, Retention
 from stratvars.sender import LITTLE_PATIENCE, Sender
-from stratvars.store.base import PATIENCE, Store
+from stratvars.store.base import PATIENCE, Store, Swift
 
 _AT_MOST = 2.0
 """Seconds for which a strategy's own thread waits for the database; longer waits are the writer's."""
@@ -110,14 +110,15 @@ class Writer:
         if lane.done >= ticket:  # as after every iteration in which nothing changed
             return True
         end = time.monotonic() + timeout
-        if timeout > 0 and self._together <= 1 and self._bell.empty():
-            self._send_within(lane, min(end, time.monotonic() + _AT_MOST))
+        swift = self.store.swift
+        if swift is not None and timeout > 0 and self._together <= 1 and self._bell.empty():
+            self._send_within(swift, lane, min(end, time.monotonic() + _AT_MOST))
             if lane.done >= ticket:
                 return True
-        self._ring()
         settled: SimpleQueue[None] = SimpleQueue()
         watch = self.watch(lane, ticket, lambda: settled.put(None))
         try:
+            self._ring()
             self._pass_time(settled, end - time.monotonic())
         finally:
             self.unwatch(watch)
@@ -147,7 +148,7 @@ class Writer:
             self._bell.put(None)
             thread.join(timeout)
 
-    def _send_within(self, lane: Lane, until: float) -> None:
+    def _send_within(self, swift: Swift, lane: Lane, until: float) -> None:
         """Send what a lane has in the thread of its strategy, which saves two switches between threads.
 
         Only where the thread has nothing to do and no trouble is known; whatever is not settled by it then, is sent by
@@ -160,7 +161,7 @@ class Writer:
                 is_well = self._thread is not None and lane.holder is None and lane.failing_since is None
                 revision = lane.next() if is_well else None
             if revision is not None:
-                self._sender.send_within(lane, revision, until)
+                self._sender.send_within(swift, lane, revision, until)
         finally:
             # No `with`, which would wait for the lock; no flag, which a signal could leave false beside it; and no call
             # before the release, for a signal raises after one.

@@ -93,12 +93,9 @@ class Store(Protocol):
             LockedError: it was locked for longer; nothing was written.
         """
 
-    def save_within(self, revision: Revision, until: float, *, patience: float = PATIENCE) -> Saved | None:
-        """Save a revision in the thread of a caller who must be free again at ``until``, by the monotonic clock.
-
-        Never raises for the database. None: it is not done like this, or nothing is known of it; ``save`` is to be
-        asked, which first waits for what may still be going on.
-        """
+    @property
+    def swift(self) -> Swift | None:
+        """Saves in the thread of the caller; None where a wait for the database cannot be given up by who waits."""
 
     def release(self, claim: Claim) -> None:
         """Give the strategy up at once. A claim that is no longer the newest releases nothing.
@@ -136,6 +133,17 @@ class Store(Protocol):
 
     def close(self) -> None:
         """End the connection; the store may not be used afterwards. May be called twice."""
+
+
+class Swift(Protocol):
+    """Saves in the thread of a caller who must be free again at a certain time."""
+
+    def save_within(self, revision: Revision, until: float, *, patience: float = PATIENCE) -> Saved | None:
+        """Save a revision, and be back at ``until``, by the monotonic clock. Never raises for the database.
+
+        None: it is not done like this, or nothing is known of it; ``Store.save`` is to be asked, which first waits for
+        what may still be going on.
+        """
 
 
 class Records(Protocol):

@@ -104,6 +104,10 @@ class PostgresStore:
     def save(self, batch: Sequence[Revision], *, patience: float = PATIENCE) -> list[Outcome]:
         return self._run(lambda connection: self._save(connection, batch, patience))
 
+    @property
+    def swift(self) -> PostgresStore:
+        return self
+
     def save_within(self, revision: Revision, until: float, *, patience: float = PATIENCE) -> Saved | None:
         if revision.resolves or not saving.is_known(revision, self._places):
             return None

@@ -124,7 +124,8 @@ class SqliteStore:
         with self._write() as connection:
             return [self._save_one(connection, revision) for revision in batch]
 
-    def save_within(self, revision: Revision, until: float, *, patience: float = PATIENCE) -> Saved | None:  # noqa: ARG002
+    @property
+    def swift(self) -> None:
         return None  # a thread that waits for a disk cannot be called back
 
     def _save_one(self, connection: sqlite3.Connection, revision: Revision) -> Outcome:
