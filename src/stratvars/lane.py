@@ -123,6 +123,8 @@ class Lane:
 
     def deliver(self, edits: Sequence[Edit]) -> bool:
         """Take what the store brings back, again and again; true when there is something new."""
+        if not edits:
+            return False
         fresh = [edit for edit in edits if edit.token not in self._known_edits]
         self._edits += fresh
         self._known_edits.update(edit.token for edit in fresh)
@@ -133,7 +135,8 @@ class Lane:
 
         ``given`` are the edits that the variables have been given, from this state on.
         """
-        self._edits = [edit for edit in self._edits if edit not in given]
+        if given:
+            self._edits = [edit for edit in self._edits if edit not in given]
         waiting = self._waiting
         if waiting is not None:
             offer = replace(offer, final=offer.final or waiting.final, resolves=waiting.resolves + offer.resolves)
@@ -225,7 +228,7 @@ class Lane:
 
     def _laid_over(self, offer: Offer) -> Offer:
         """An offer of variables that do not have what somebody changed in the row, as it is after that change."""
-        changes = [edit.change for edit in self._edits if edit.number == 0]
+        changes = [edit.change for edit in self._edits if edit.number == 0] if self._edits else []
         if not changes:
             return offer
         state = offer.state
@@ -258,10 +261,11 @@ class Lane:
     def _make(self, offer: Offer, number: int) -> Revision:
         old, new = self._kept.state.texts, offer.state.texts
         changed = {name: text for name, text in new.items() if old.get(name) != text}
-        removed = [name for name in old if name not in new]
-        folded = {name: text for name, text in (*old.items(), *changed.items()) if name in new}
-        snapshot = self._snapshot_due or offer.text is not None or list(folded) != list(new)
+        has_other_names = list(old) != list(new)
+        removed = [name for name in old if name not in new] if has_other_names else []
+        snapshot = self._snapshot_due or offer.text is not None or (has_other_names and not _folds(old, changed, new))
         variables = offer.state.to_json() if offer.text is None else offer.text
+        is_whole = snapshot or len(changed) == len(new)
         return Revision(
             claim=self.claim,
             number=number,
@@ -269,7 +273,7 @@ class Lane:
             reason=offer.reason,
             complete=_is_complete(offer),
             variables=variables,
-            changed=variables if snapshot else join_texts(changed),
+            changed=variables if is_whole else join_texts(changed),
             removed="[]" if snapshot or not removed else as_json(removed),
             held_back=as_json(dict(offer.state.held_back)) if offer.state.held_back else "{}",
             snapshot=snapshot,
@@ -290,6 +294,11 @@ class Lane:
 
 def _is_complete(offer: Offer) -> bool:
     return offer.complete and not offer.state.held_back
+
+
+def _folds(old: Mapping[str, str], changed: Mapping[str, str], new: Mapping[str, str]) -> bool:
+    """Whether reading back, which lays what was changed over what was, comes to the same names in the same order."""
+    return [name for name in {**old, **changed} if name in new] == list(new)
 
 
 def _same(old: Mapping[str, str], new: Mapping[str, str]) -> bool:

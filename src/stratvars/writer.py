@@ -13,8 +13,10 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
 
+from stratvars.agenda import Agenda
 from stratvars.edits import Edit
 from stratvars.errors import UnavailableError
 from stratvars.lane import Lane, Offer
@@ -54,7 +56,7 @@ class Writer:
         self._guard = threading.Lock()
         self._turning = threading.RLock()
         self._bell: SimpleQueue[None] = SimpleQueue()
-        self._lanes: list[Lane] = []
+        self._agenda = Agenda()
         self._watches: dict[Lane, list[Watch]] = {}
         self._retired: list[tuple[Lane, Callable[[], object]]] = []
         self._thread: threading.Thread | None = None
@@ -68,7 +70,7 @@ class Writer:
     def attach(self, lane: Lane, retention: Retention = ALL) -> None:
         """Serve the lane from now on, and thin its strategy's history while there is nothing to send."""
         with self._guard:
-            self._lanes.append(lane)
+            self._agenda.add(lane)
         self._pruner.add(lane, retention)
         if math.isfinite(lane.lease.length):
             self.look()
@@ -84,6 +86,7 @@ class Writer:
         """
         with self._guard:
             ticket = lane.offer(offer, given)
+            self._agenda.note([lane])
             has_work = lane.has_work
         if has_work:
             if not is_awaited:
@@ -96,8 +99,10 @@ class Writer:
         """Have ``wake`` called when the ticket is settled; it may be so before this returns."""
         watch = Watch(lane, ticket, wake)
         with self._guard:
-            self._watches.setdefault(lane, []).append(watch)
-        self._wake([lane])
+            if not watch.is_settled:
+                self._watches.setdefault(lane, []).append(watch)
+                return watch
+        wake()
         return watch
 
     def unwatch(self, watch: Watch) -> None:
@@ -111,17 +116,18 @@ class Writer:
             return True
         end = time.monotonic() + timeout
         swift = self.store.swift
-        if swift is not None and timeout > 0 and self._together <= 1 and self._bell.empty():
+        if swift is not None and timeout > 0 and self._together <= 1:
             self._send_within(swift, lane, min(end, time.monotonic() + _AT_MOST))
             if lane.done >= ticket:
                 return True
         settled: SimpleQueue[None] = SimpleQueue()
-        watch = self.watch(lane, ticket, lambda: settled.put(None))
+        watch = self.watch(lane, ticket, partial(settled.put, None))
         try:
             self._ring()
             self._pass_time(settled, end - time.monotonic())
         finally:
-            self.unwatch(watch)
+            if not watch.is_settled:  # else nobody looks at it any more
+                self.unwatch(watch)
         return lane.done >= ticket
 
     def retire(self, lane: Lane, timeout: float) -> None:
@@ -132,7 +138,7 @@ class Writer:
         over: SimpleQueue[None] = SimpleQueue()
         self._pruner.forget(lane)
         with self._guard:
-            self._lanes.remove(lane)
+            self._agenda.remove(lane)
             self._retired.append((lane, lambda: over.put(None)))
         self._ring()
         self._pass_time(over, timeout)
@@ -159,9 +165,11 @@ class Writer:
                 return
             with self._guard:
                 is_well = self._thread is not None and lane.holder is None and lane.failing_since is None
-                revision = lane.next() if is_well else None
+                revision = lane.next() if is_well and self._agenda.works_only(lane) else None
             if revision is not None:
                 self._sender.send_within(swift, lane, revision, until)
+                with self._guard:
+                    self._agenda.note([lane])
         finally:
             # No `with`, which would wait for the lock; no flag, which a signal could leave false beside it; and no call
             # before the release, for a signal raises after one.
@@ -172,6 +180,12 @@ class Writer:
 
     def _ring(self) -> None:
         """Let the thread look for work; it is started when there is none yet."""
+        if self._thread is None:
+            self._start()
+        if self._bell.empty():  # one that was not heard yet is followed by a look for everything
+            self._bell.put(None)
+
+    def _start(self) -> None:
         with self._guard:
             if self._thread is None and not self._has_no_thread:
                 thread = threading.Thread(target=self._run, name="stratvars-writer", daemon=True)
@@ -182,8 +196,6 @@ class Writer:
                     self._has_no_thread = True
                 else:
                     self._thread = thread
-        if self._bell.empty():  # one that was not heard yet is followed by a look for everything
-            self._bell.put(None)
 
     def _pass_time(self, over: SimpleQueue[None], timeout: float) -> None:
         """Wait until something is put into ``over``; where no thread can be had, do its work meanwhile."""
@@ -221,17 +233,16 @@ class Writer:
 
     def _take_turn(self) -> float | None:
         with self._guard:
-            now = time.monotonic()
-            ready = [lane for lane in self._lanes if lane.holder is None and lane.retry_at <= now]
-            due = [lane for lane in ready if lane.has_work]
-            work = [(lane, revision) for lane in due if (revision := lane.next())]
-            sent = {lane for lane, _ in work}
-            idle = [lane for lane in ready if lane not in sent and lane.lease.due_in == 0]
+            ready = self._agenda.ready()
+            work = [(lane, revision) for lane in ready if (revision := lane.next())]
+            self._agenda.note(ready)
+            idle = self._agenda.due()
             # Of a thousand that end together the last saves must not wait until all others are given up.
             retired, self._retired = self._retired[:_AT_ONCE], self._retired[_AT_ONCE:]
-            is_alone = len(self._lanes) == 1
+            is_alone = len(self._agenda) == 1
             self._together = len(work) or self._together
-        self._wake(due)  # a lane with nothing new is done without being sent
+        if len(work) < len(ready):
+            self._wake(ready)  # a lane with nothing new is done without being sent
         # Nobody else is held up by the wait for a row that somebody has locked.
         self._sender.send(work, PATIENCE if is_alone else LITTLE_PATIENCE)
         self._sender.renew(idle)
@@ -239,17 +250,10 @@ class Writer:
             with suppress(UnavailableError):
                 self._sender.give_up(lane)
             over()
-        return self._next_look()
-
-    def _next_look(self) -> float | None:
         with self._guard:
-            if self._retired:
-                return 0.0
-            now = time.monotonic()
-            living = [lane for lane in self._lanes if lane.holder is None]
-            delays = [max(lane.retry_at - now, 0.0 if lane.has_work else lane.lease.due_in) for lane in living]
-        delay = min(delays, default=math.inf)
-        return max(delay, 0.0) if math.isfinite(delay) else None
+            self._agenda.note([*ready, *idle])
+            delay = 0.0 if self._retired else self._agenda.delay()
+        return delay if math.isfinite(delay) else None
 
     def _wake(self, lanes: Sequence[Lane]) -> None:
         settled: list[Watch] = []

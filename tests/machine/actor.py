@@ -10,6 +10,7 @@ import pytest
 from grounds import NAME, Place
 
 from stratvars import Backup, hosting, opened, start
+from stratvars.agenda import Agenda
 from stratvars.database import Database
 from stratvars.session import Session
 from stratvars.writer import Writer
@@ -60,7 +61,7 @@ class Process:
         if not self.is_still:
             self.stand_still()
         with self._writer._guard:
-            self._writer._lanes.clear()
+            self._writer._agenda = Agenda()
         self.go_on()
         self.session.has_retired = True
         hosting.give_back_writer(self._writer)

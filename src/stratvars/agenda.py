@@ -1,0 +1,78 @@
+"""What a writer has to do next: which lanes have something to send, and whose lease is to be renewed.
+
+A turn of the writer looks at the lanes that have work, and at all of them only when a lease may be due: a thousand
+that sleep cost the ones that save nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+
+from stratvars import lease
+from stratvars.lane import Lane
+
+
+class Agenda:
+    """Not thread-safe; the writer's lock guards it."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[Lane, None] = {}
+        self._working: dict[Lane, None] = {}
+        self._renew_at = math.inf
+        """By the clock of leases: no lane that has nothing to send is due before."""
+
+    def __len__(self) -> int:
+        return len(self._lanes)
+
+    def add(self, lane: Lane) -> None:
+        """Serve a lane."""
+        self._lanes[lane] = None
+        self.note([lane])
+
+    def remove(self, lane: Lane) -> None:
+        """Serve it no more."""
+        del self._lanes[lane]
+        self._working.pop(lane, None)
+
+    def note(self, lanes: Iterable[Lane]) -> None:
+        """They have got something to send, or have sent it; some may not be served any more."""
+        for lane in lanes:
+            if lane not in self._lanes:
+                continue
+            if lane.has_work:
+                self._working[lane] = None
+            else:
+                self._working.pop(lane, None)
+                self._renew_at = min(self._renew_at, lease.now() + lane.lease.due_in)
+
+    def works_only(self, lane: Lane) -> bool:
+        """Whether no other lane has something to send."""
+        return len(self._working) - (lane in self._working) == 0
+
+    def ready(self) -> list[Lane]:
+        """Those that have something to send, and may try it now."""
+        now = time.monotonic()
+        return [lane for lane in self._working if lane.holder is None and lane.retry_at <= now]
+
+    def due(self) -> list[Lane]:
+        """Those that have nothing to send, and whose lease is to be renewed now."""
+        if lease.now() < self._renew_at:
+            return []
+        now = time.monotonic()
+        idle = [lane for lane in self._living() if not lane.has_work and lane.retry_at <= now]
+        return [lane for lane in idle if lane.lease.due_in == 0]
+
+    def delay(self) -> float:
+        """Seconds until something is to be done; infinite where nothing is."""
+        now, there = time.monotonic(), lease.now()
+        if there >= self._renew_at:
+            idle = (lane for lane in self._living() if not lane.has_work)
+            delays = [max(lane.retry_at - now, lane.lease.due_in) for lane in idle]
+            self._renew_at = there + min(delays, default=math.inf)
+        tries = [lane.retry_at - now for lane in self._working if lane.holder is None]
+        return max(min([self._renew_at - there, *tries]), 0.0)
+
+    def _living(self) -> list[Lane]:
+        return [lane for lane in self._lanes if lane.holder is None]
