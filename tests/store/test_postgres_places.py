@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 
 import psycopg
 import pytest
 
-from postgres.stores import acquired, history, nth, rows, waits
+from postgres.pooler import Mode, pooler
+from postgres.servers import Server
+from postgres.stores import acquired, history, nth, rows, store_at, waits
 from postgres.waiting import eventually
 from stratvars.outcome import Foreign, Outcome, Saved
 from stratvars.store.postgres import connect, saving
 from stratvars.store.postgres.store import PostgresStore
-from stratvars.testing import revision_of
+from stratvars.testing import TABLE, revision_of
 
 MANY = 30
 BY_HAND = """UPDATE vars_backup SET variables = '{"x":99}'"""
@@ -87,17 +90,22 @@ def test_a_save_finds_its_rows_wherever_they_were_moved(
     assert rows(admin, "SELECT variables FROM vars_backup") == [('{"n":5}',)]
 
 
+@pytest.mark.parametrize("reads", ["off", "on"], ids=["as usual", "where a role's transactions only read by default"])
 def test_a_change_by_hand_in_the_middle_of_a_save_undoes_it_and_is_shown(
-    pg_url: str, store: PostgresStore, admin: psycopg.Connection
+    pg_url: str, admin: psycopg.Connection, reads: str
 ) -> None:
-    save = saved(store, 2)
+    admin.execute(f"ALTER DATABASE {admin.info.dbname} SET default_transaction_read_only = {reads}".encode())
     outcomes: list[Outcome] = []
-    with psycopg.connect(pg_url) as hand:
-        hand.execute(BY_HAND.encode())
-        thread = threading.Thread(target=lambda: outcomes.append(save(3)))
-        thread.start()
-        assert eventually(lambda: waits(admin)), "it has seen the row as it was, and waits for it"
-    thread.join()
+    with closing(store_at(pg_url)) as store:
+        store.prepare(TABLE)
+        save = saved(store, 2)
+        with psycopg.connect(pg_url) as hand:
+            hand.read_only = False
+            hand.execute(BY_HAND.encode())
+            thread = threading.Thread(target=lambda: outcomes.append(save(3)))
+            thread.start()
+            assert eventually(lambda: waits(admin)), "it has seen the row as it was, and waits for it"
+        thread.join()
     assert outcomes == [Foreign('{"x":99}')]
     assert history(admin) == [1, 2]
     assert rows(admin, "SELECT revision, variables FROM vars_backup, vars_backup_writers") == [(2, '{"x":99}')]
@@ -135,3 +143,23 @@ def test_a_group_writes_beside_what_was_known_and_the_next_save_alone_is_right(s
     for number in (1, 3, 5):
         assert store.save([nth(one, number)]) == store.save([nth(two, number)]) == [Saved(number)]
         assert store.save([nth(one, number + 1), nth(two, number + 1)]) == [Saved(number + 1)] * 2
+
+
+@pytest.mark.parametrize("renames", [True, False])
+def test_through_a_pooler_that_lends_for_a_transaction_no_save_goes_to_anothers_table(
+    pg: Server, pg_url: str, admin: psycopg.Connection, renames: bool
+) -> None:
+    tables = [f"bots_{number}" for number in range(3)]
+    with pooler(pg.port, Mode.TRANSACTION, size=2, renames=renames, in_turns=True) as between, ExitStack() as stack:
+        stores = [stack.enter_context(closing(store_at(between.url(pg_url)))) for _ in tables]
+        for store, table in zip(stores, tables, strict=True):
+            store.prepare(table)
+        claims = [acquired(store, table=table) for store, table in zip(stores, tables, strict=True)]
+        for number in range(12):
+            for store, claim in zip(stores, claims, strict=True):
+                revision = nth(claim, number + 1, f'"{claim.table} {number}"')
+                assert store.save([revision]) == [Saved(number + 1)]
+        assert between.lends > 12 * len(tables)
+    for table in tables:
+        assert rows(admin, f"SELECT variables FROM {table}") == [(f'{{"n":"{table} 11"}}',)]
+        assert rows(admin, f"SELECT count(*) FROM {table}_history") == [(12,)]

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -94,7 +95,8 @@ def _answer(connection: WatchedConnection, wanted: Statement, bound: Sequence[by
 def _prepared(connection: WatchedConnection, wanted: Statement, bound: Sequence[bytes]) -> PQGen[list[PGresult]]:
     """Prepare it and send it."""
     pgconn = connection.pgconn
-    name = b"stratvars_%d" % len(connection.hot)
+    # Behind a pooler a session may have been another process's: one name is one text, whoever prepared it.
+    name = b"stratvars_" + sha256(wanted.text).hexdigest()[:32].encode()
     if capabilities.has_pipeline():
         results = yield from _pipelined(pgconn, name, wanted.text, bound)
     else:

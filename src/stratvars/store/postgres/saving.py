@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from stratvars.edits import Edit, Fate, Resolution
 from stratvars.errors import LockedError
@@ -52,7 +53,8 @@ def save(connection: WatchedConnection, batch: Sequence[Revision], patience: flo
     Raises:
         LockedError: somebody is busy with the row of one.
     """
-    if len(batch) == 1:
+    # Not inside of a transaction: what undoes that statement would undo all of it.
+    if len(batch) == 1 and connection.pgconn.transaction_status == TransactionStatus.IDLE:
         known = save_known(connection, batch[0], patience, places)
         if known is not None:
             return [known]
