@@ -40,6 +40,11 @@ def writer(revision: Revision) -> tuple[object, ...]:
     )
 
 
+def mover(revision: Revision) -> tuple[object, ...]:
+    """The parameters of ``move_on``."""
+    return (*writer(revision), revision.claim.epoch, revision.claim.start_id, revision.follows)
+
+
 def from_now(seconds: float) -> str:
     """The modifier of SQLite's date functions; see sqlite.org/lang_datefunc.html."""
     return f"{seconds:+.3f} seconds"

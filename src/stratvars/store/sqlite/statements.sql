@@ -305,3 +305,6 @@ PRAGMA wal_checkpoint(TRUNCATE)
 -- :signatures  who asked for the edits that some revisions hold
 SELECT revision, id, author, note FROM {T_edits}
 WHERE strategy_id = :strategy AND fate = 'applied' AND revision BETWEEN :first AND :last ORDER BY id
+
+-- :move_on  the fence too: nothing unless this start holds the strategy, wrote last what comes before, and no edit waits
+{save_writer} AND epoch = ? AND start_id = ? AND revision = ? AND digest <> '' AND open_edits = 0

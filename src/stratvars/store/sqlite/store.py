@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stratvars.edits import Edit
 from stratvars.errors import RefusedError, UnavailableError
-from stratvars.outcome import Foreign, Outcome, Renewal, Renewed, Saved
-from stratvars.revision import LEASE, Claim, Holder, Renewing, Revision, Stored, digest_of
+from stratvars.outcome import Outcome, Renewal, Renewed
+from stratvars.revision import LEASE, Claim, Holder, Renewing, Revision, Stored
 from stratvars.store import sqlfiles
 from stratvars.store.base import PATIENCE
 from stratvars.store.sqlite import editing, rows
 from stratvars.store.sqlite.connect import explain, open_writer
 from stratvars.store.sqlite.lock import FileLock, lock_path
+from stratvars.store.sqlite.saving import Looked, found_of, save_one, waiting
 from stratvars.store.sqlite.shelf import SqliteShelf
 from stratvars.store.sqlite.starts import StartLocks
 from stratvars.store.thin import thin
-from stratvars.store.verdict import Found, grant, judge, judge_renewal
+from stratvars.store.verdict import Found, grant, judge_renewal
 from stratvars.thinning import Plan, Step
 
 if TYPE_CHECKING:
@@ -45,8 +44,7 @@ class SqliteStore:
         self._lock: FileLock | None = None
         self._connection: sqlite3.Connection | None = None
         self._identity = (0, 0)
-        self._looked: dict[tuple[str, str], int] = {}
-        """At which version of the file the row of a strategy was as our last save left it."""
+        self._looked: Looked = {}
         self._tables: dict[str, dict[str, str]] = {}
         self._starts = StartLocks(lock_path(path))
 
@@ -71,7 +69,7 @@ class SqliteStore:
         wanted = Claim(table, strategy, start_id, owner, *above, lease)
         self._starts.hold(start_id)  # before the row says so, or another start could find the new owner dead
         with self._write() as connection:
-            found = _found(connection, sql, strategy)
+            found = found_of(connection, sql, strategy)
             known = found or Found(*connection.execute(sql["known"], (strategy,)).fetchone())
             answer = grant(known, wanted, take_over)
             if isinstance(answer, Claim) and (found is None or found.epoch != answer.epoch):
@@ -86,17 +84,12 @@ class SqliteStore:
     def _renew_one(self, connection: sqlite3.Connection, held: Renewing) -> Renewal:
         claim = held.claim
         sql = self._tables[claim.table]
-        found = _found(connection, sql, claim.strategy)
+        found = found_of(connection, sql, claim.strategy)
         verdict = judge_renewal(held, found)
         if verdict is not None:
             return verdict
         connection.execute(sql["renew_writer"], (rows.from_now(claim.lease), claim.strategy))
-        return Renewed(self._waiting(connection, claim, found))
-
-    def _waiting(self, connection: sqlite3.Connection, claim: Claim, found: Found | None) -> tuple[Edit, ...]:
-        if found is None or found.open_edits == 0:
-            return ()
-        return editing.take(connection, self._tables[claim.table], claim)
+        return Renewed(waiting(connection, sql, claim, found))
 
     def ask(self, table: str, strategy: str, edit: Edit, *, refused: str = "") -> int | None:
         with self._write() as connection:
@@ -122,43 +115,11 @@ class SqliteStore:
 
     def save(self, batch: Sequence[Revision], *, patience: float = PATIENCE) -> list[Outcome]:  # noqa: ARG002
         with self._write() as connection:
-            return [self._save_one(connection, revision) for revision in batch]
+            return [save_one(connection, self._tables[one.claim.table], one, self._looked) for one in batch]
 
     @property
     def swift(self) -> None:
         return None  # a thread that waits for a disk cannot be called back
-
-    def _save_one(self, connection: sqlite3.Connection, revision: Revision) -> Outcome:
-        claim = revision.claim
-        sql = self._tables[claim.table]
-        found = _found(connection, sql, claim.strategy)
-        verdict = judge(revision, found) or self._foreign(connection, revision, found)
-        if isinstance(verdict, Saved):
-            return replace(verdict, edits=self._waiting(connection, claim, found))
-        if verdict is not None:
-            return verdict
-        row = (revision.variables, claim.strategy)
-        is_new = connection.execute(sql["save_row"], row).rowcount == 0
-        if is_new:
-            connection.execute(sql["add_row"], (*row, str(uuid.uuid4())))
-        connection.execute(sql["save_writer"], rows.writer(revision))
-        connection.execute(sql["save_history"], rows.history(revision))
-        editing.resolve(connection, sql, revision)
-        was_missing = is_new and found is not None and found.digest != ""
-        return Saved(revision.number, was_missing, self._waiting(connection, claim, found))
-
-    def _foreign(self, connection: sqlite3.Connection, revision: Revision, found: Found | None) -> Foreign | None:
-        """What somebody else has put into the row; None when it is as the last save left it, or gone."""
-        claim = revision.claim
-        sql = self._tables[claim.table]
-        [version] = connection.execute(sql["version"]).fetchone()
-        key = (claim.table, claim.strategy)
-        if self._looked.get(key) != version:
-            row = connection.execute(sql["variables"], (claim.strategy,)).fetchone()
-            if row is not None and found is not None and not _may_replace(revision, found, row[0]):
-                return Foreign(row[0])
-            self._looked[key] = version
-        return None
 
     def release(self, claim: Claim) -> None:
         sql = self._tables[claim.table]
@@ -222,6 +183,7 @@ class SqliteStore:
                     yield connection
                     connection.execute("COMMIT")
                 except BaseException:
+                    self._looked.clear()  # what was then allowed to be replaced stands there still
                     with suppress(sqlite3.Error):
                         connection.execute("ROLLBACK")
                     raise
@@ -281,15 +243,6 @@ class SqliteStore:
 
 _WRITTEN = {"save_row": 2, "add_row": 3, "add_writer": 7, "save_writer": 9, "save_history": 11, "ask": 8}
 """Statements that fail on a table of another shape, with how many parameters each has."""
-
-
-def _found(connection: sqlite3.Connection, sql: dict[str, str], strategy: str) -> Found | None:
-    row = connection.execute(sql["writer"], (strategy,)).fetchone()
-    return None if row is None else Found(*row)
-
-
-def _may_replace(revision: Revision, found: Found, text: str) -> bool:
-    return digest_of(text) in {found.digest, revision.digest, revision.over}
 
 
 def _identity(path: Path) -> tuple[int, int]:
