@@ -29,6 +29,7 @@ from stratvars.store import verdict
 from stratvars.store.postgres import saving as postgres_saving
 from stratvars.store.postgres import statements
 from stratvars.store.postgres import store as postgres_store
+from stratvars.store.sqlite import saving as sqlite_saving
 from stratvars.store.sqlite import store as sqlite_store
 from stratvars.store.verdict import Found
 
@@ -111,7 +112,7 @@ def compare_no_epochs() -> None:
     def judge_renewal(held: Renewing, found: Found | None) -> Renewal | None:
         return verdict.judge_renewal(held, found and _as_if_of(held.claim, found))
 
-    for store in (sqlite_store, postgres_store, postgres_saving):
+    for store in (sqlite_store, sqlite_saving, postgres_store, postgres_saving):
         vars(store).update(judge=judge, judge_renewal=judge_renewal)
     sql = statements.statements("vars_backup")
     assert OURS in sql["save"]
