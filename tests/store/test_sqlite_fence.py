@@ -1,4 +1,7 @@
-"""A save on SQLite that finds the file as it left it asks one statement; its answers are those of a long look."""
+"""A save on SQLite that finds the file as it left it asks one statement; its answers are those of a long look.
+
+Also what it still asks of the lock file.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from stratvars.errors import UnavailableError
 from stratvars.outcome import Fenced, Foreign, Outcome, Saved, WentBack
 from stratvars.revision import Claim, Revision, digest_of
+from stratvars.store.sqlite.lock import FileLock, lock_path
 from stratvars.store.sqlite.store import SqliteStore
 from stratvars.testing import TABLE, revision_of
 
@@ -107,3 +112,36 @@ def test_what_a_lost_transaction_was_allowed_to_replace_is_shown_again(
     with pytest.raises(KeyError):
         store.save([replace(number(claim, 2), over=digest_of('{"n": 99}')), nowhere])
     assert store.save([number(claim, 2)]) == [Foreign('{"n": 99}')]
+
+
+def test_a_lock_file_that_cannot_be_made_anew_is_told_and_no_other_file_is_closed_for_it(
+    store: SqliteStore, claim: Claim, tmp_path: Path
+) -> None:
+    store.save([number(claim, 1)])
+    lock = tmp_path / "bots.db-lock"
+    lock.unlink()
+    lock.mkdir()
+    with closing((tmp_path / "another").open("w")) as another:  # of whoever opens a file next
+        for _ in range(3):
+            with pytest.raises(UnavailableError, match="cannot be written"):
+                store.save([number(claim, 2)])
+            with (tmp_path / "yet another").open("w") as yet_another:
+                yet_another.write("kept")
+        lock.rmdir()
+        assert store.save([number(claim, 2)]) == [Saved(2)]
+        assert lock.is_file()
+        another.write("kept")
+    assert (tmp_path / "another").read_text() == "kept"
+
+
+def test_the_lock_is_free_after_a_save_and_after_one_that_failed(
+    store: SqliteStore, claim: Claim, tmp_path: Path
+) -> None:
+    with closing(FileLock(lock_path(tmp_path / "bots.db"))) as another:
+        store.save([number(claim, 1)])
+        with another.hold(0):
+            pass
+        with pytest.raises(KeyError):
+            store.save([number(replace(claim, table="never_prepared"), 1)])
+        with another.hold(0):
+            pass

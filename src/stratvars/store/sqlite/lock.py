@@ -23,20 +23,30 @@ _POLL = 0.001
 class FileLock:
     """The lock of one database file, on a file of its own beside it.
 
-    Renewing by a process, and by one connection in it, until ``hold`` is left; the operating system takes it back when
-    the process dies. Not reentrant; its user serialises the calls.
+    Held by a process, and by one connection in it, until ``hold`` is left or ``give`` called; the operating system
+    takes it back when the process dies. Not reentrant; its user serialises the calls.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = _open(path)
+        self._name = str(path)
+        self._open()
 
     @contextmanager
     def hold(self, patience: float) -> Iterator[None]:
-        """Hold the lock inside the block.
+        """Hold the lock inside the block; raises what ``take`` does."""
+        self.take(patience)
+        try:
+            yield
+        finally:
+            self.give()
+
+    def take(self, patience: float) -> None:
+        """Hold the lock until ``give``.
 
         Raises:
             UnavailableError: another process held it for ``patience`` seconds.
+            OSError: its file was removed, and could not be made anew.
         """
         give_up = time.monotonic() + patience
         pause = _POLL
@@ -45,20 +55,26 @@ class FileLock:
                 raise UnavailableError(f"another process kept {self._path} locked for {patience:g} s")
             time.sleep(pause)
             pause = min(pause * 1.5, _POLL * 20)
-        try:
-            yield
-        finally:
-            _unlock(self._file)
+
+    def give(self) -> None:
+        """Let the next one have it."""
+        _unlock(self._file)
 
     def _try_lock(self) -> bool:
         if not _try_lock(self._file):
             return False
-        if _is_at(self._file, self._path):
+        if identity(self._name) == self._identity:
             return True
         # The lock file was removed: whoever makes it anew would write beside us.
-        os.close(self._file)
-        self._file = _open(self._path)
+        removed = self._file
+        self._open()  # first: where it fails, the number of a closed file could soon be that of somebody else's
+        os.close(removed)
         return False
+
+    def _open(self) -> None:
+        self._file = os.open(self._name, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+        status = os.fstat(self._file)
+        self._identity = (status.st_dev, status.st_ino)  # no other file is given it while this one is open
 
     def close(self) -> None:
         """Give the file back. May be called twice."""
@@ -72,15 +88,13 @@ def lock_path(database: Path) -> Path:
     return database.with_name(database.name + "-lock")
 
 
-def _open(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
-
-
-def _is_at(file: int, path: Path) -> bool:
+def identity(name: str) -> tuple[int, int]:
+    """Which file stands at a name; (0, 0) where none can be looked at."""
     try:
-        return os.path.samestat(os.fstat(file), path.stat())
-    except FileNotFoundError:
-        return False
+        status = os.stat(name)  # noqa: PTH116 - at each save, and a Path takes twice as long
+    except OSError:
+        return (0, 0)
+    return (status.st_dev, status.st_ino)
 
 
 if sys.platform == "win32":

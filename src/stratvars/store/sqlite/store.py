@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from stratvars.store import sqlfiles
 from stratvars.store.base import PATIENCE
 from stratvars.store.sqlite import editing, rows
 from stratvars.store.sqlite.connect import explain, open_writer
-from stratvars.store.sqlite.lock import FileLock, lock_path
+from stratvars.store.sqlite.lock import FileLock, identity, lock_path
 from stratvars.store.sqlite.saving import Looked, found_of, save_one, waiting
 from stratvars.store.sqlite.shelf import SqliteShelf
 from stratvars.store.sqlite.starts import StartLocks
@@ -40,6 +40,7 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._name = str(path)
         self._mutex = threading.RLock()
         self._lock: FileLock | None = None
         self._connection: sqlite3.Connection | None = None
@@ -143,7 +144,9 @@ class SqliteStore:
     def scrub(self, table: str) -> list[str]:
         from stratvars.store.sqlite.erasing import scrub
 
-        with self._mutex, self._file_lock().hold(PATIENCE), self._use() as connection:
+        with self._mutex, ExitStack() as held:
+            held.callback(self._take_lock().give)
+            connection = held.enter_context(self._use())
             return scrub(connection, self._tables[table], self._path)
 
     def names(self, table: str) -> list[str]:
@@ -163,7 +166,7 @@ class SqliteStore:
                 return
             try:
                 # Another writer or a reader may be busy: then the log stays, and nothing is lost by that.
-                with suppress(UnavailableError, sqlite3.Error), lock.hold(PATIENCE):
+                with suppress(UnavailableError, OSError, sqlite3.Error), lock.hold(PATIENCE):
                     if self._connection is not None:
                         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                         self._drop()
@@ -175,18 +178,21 @@ class SqliteStore:
     def _write(self) -> Iterator[sqlite3.Connection]:
         """One transaction, durable when the block is left without an error."""
         with self._mutex:
-            lock = self._file_lock()
-            with lock.hold(PATIENCE), self._use() as connection:
+            lock = self._take_lock()
+            try:
+                connection = self._open()
                 # IMMEDIATE: a transaction that turns into a writer half-way fails at once, however long it may wait.
                 connection.execute("BEGIN IMMEDIATE")
                 try:
                     yield connection
                     connection.execute("COMMIT")
                 except BaseException:
-                    self._looked.clear()  # what was then allowed to be replaced stands there still
-                    with suppress(sqlite3.Error):
-                        connection.execute("ROLLBACK")
+                    self._roll_back(connection)
                     raise
+            except sqlite3.Error as error:
+                raise self._explained(error) from error
+            finally:
+                lock.give()
 
     @contextmanager
     def _use(self) -> Iterator[sqlite3.Connection]:
@@ -194,27 +200,36 @@ class SqliteStore:
             try:
                 yield self._open()
             except sqlite3.Error as error:
-                explained = explain(error, self._path)
-                if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_BUSY:
-                    # After a failed fsync the kernel may have dropped the pages: only a fresh look is to be trusted.
-                    self._drop()
-                raise explained from error
+                raise self._explained(error) from error
 
-    def _file_lock(self) -> FileLock:
-        if self._lock is None:
-            try:
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
+        self._looked.clear()  # what was then allowed to be replaced stands there still
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+
+    def _explained(self, error: sqlite3.Error) -> UnavailableError:
+        explained = explain(error, self._path)  # before the file is closed: it may be for want of handles
+        if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_BUSY:
+            # After a failed fsync the kernel may have dropped the pages: only a fresh look is to be trusted.
+            self._drop()
+        return explained
+
+    def _take_lock(self) -> FileLock:
+        try:
+            if self._lock is None:
                 self._lock = FileLock(lock_path(self._path))
-            except OSError as error:
-                raise explain(_cannot_open(error), self._path) from error
+            self._lock.take(PATIENCE)
+        except OSError as error:
+            raise explain(_cannot_open(error), self._path) from error
         return self._lock
 
     def _open(self) -> sqlite3.Connection:
-        if self._connection is not None and self._identity != _identity(self._path):
+        if self._connection is not None and self._identity != identity(self._name):
             # Somebody removed or replaced the file: what is written to the old one would be lost with it.
             self._drop()
         if self._connection is None:
             self._connection = open_writer(self._path, PATIENCE)
-            self._identity = _identity(self._path)
+            self._identity = identity(self._name)
             for table, sql in self._tables.items():
                 self._create(self._connection, table, sql)
         return self._connection
@@ -243,14 +258,6 @@ class SqliteStore:
 
 _WRITTEN = {"save_row": 2, "add_row": 3, "add_writer": 7, "save_writer": 9, "save_history": 11, "ask": 8}
 """Statements that fail on a table of another shape, with how many parameters each has."""
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    try:
-        status = path.stat()
-    except OSError:
-        return (0, 0)
-    return (status.st_dev, status.st_ino)
 
 
 def _cannot_open(error: OSError) -> sqlite3.Error:
