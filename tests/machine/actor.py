@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,27 @@ from stratvars.agenda import Agenda
 from stratvars.database import Database
 from stratvars.session import Session
 from stratvars.writer import Writer
+
+
+class Standstill:
+    """Takes the turn of a writer and keeps it. In a thread of its own: the one that saves could take it once more."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._turn = writer._turning
+        self._is_held, self._is_over = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._hold, daemon=True)
+        self._thread.start()
+        self._is_held.wait()
+
+    def _hold(self) -> None:
+        with self._turn:
+            self._is_held.set()
+            self._is_over.wait()
+
+    def end(self) -> None:
+        """May be called twice."""
+        self._is_over.set()
+        self._thread.join()
 
 
 class Process:
@@ -29,11 +51,12 @@ class Process:
     """
 
     def __init__(self, place: Place, *, take_over: bool = False, still: bool = False) -> None:
-        with a_writer_of_its_own(place, still=still) as writer:
+        with a_writer_of_its_own(place, still=still) as (writer, standstill):
             self.backup = Backup(NAME, place.url, table=place.table, wait=0, take_over=take_over, start_timeout=0)
             self.backup.open()
         opened.forget(self.backup)  # another process knows nothing of it
         self._writer = writer
+        self._standstill = standstill
         self.is_still = still
 
     @property
@@ -49,11 +72,12 @@ class Process:
 
     def stand_still(self) -> None:
         """Nothing leaves it any more. What it is sending just now is sent."""
-        self._writer._turning.acquire()
+        self._standstill = Standstill(self._writer)
         self.is_still = True
 
     def go_on(self) -> None:
-        self._writer._turning.release()
+        if self._standstill is not None:
+            self._standstill.end()
         self.is_still = False
 
     def die(self) -> None:
@@ -68,22 +92,21 @@ class Process:
 
 
 @contextmanager
-def a_writer_of_its_own(place: Place, *, still: bool) -> Iterator[Writer]:
+def a_writer_of_its_own(place: Place, *, still: bool) -> Iterator[tuple[Writer, Standstill | None]]:
     """The writer of the start in the block, which a process lends to all who keep variables at one place."""
     writer = Writer(place.store())
-    if still:
-        writer._turning.acquire()
+    standstill = Standstill(writer) if still else None
 
     def borrow(database: Database) -> Writer:
         hosting._writers[uuid.uuid4().hex] = (writer, 1)
         return writer
 
     def give_back(writer: Writer) -> None:
-        if still:
-            writer._turning.release()
+        if standstill is not None:
+            standstill.end()
         hosting.give_back_writer(writer)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(start, "borrow_writer", borrow)
         patch.setattr(start, "give_back_writer", give_back)
-        yield writer
+        yield writer, standstill
