@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import Any
 
 from frame import Row, Scale, compared, race, run, told
-from places import bare_postgres, database, network, opened, server
+from places import bare_postgres, distant_database, network, opened, server
 from states import five, text_of, thousand
 
 from postgres.proxy import Proxy
@@ -24,7 +24,7 @@ def loads(scale: Scale) -> Iterator[Row]:
 
 
 def _load(many: int, values: dict[str, Any], limit: float, scale: Scale) -> Row:
-    with database() as url, bare_postgres(url) as bare:
+    with distant_database() as url, bare_postgres(url) as bare:
         with closing(opened(url)) as backup:
             backup.vars.update(values)
             backup.save()

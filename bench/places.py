@@ -6,6 +6,7 @@ A yardstick gets its text ready-made. It is as durable as a save: WAL and FULL o
 from __future__ import annotations
 
 import io
+import os
 import sqlite3
 import sys
 import tempfile
@@ -75,6 +76,27 @@ def database() -> Iterator[str]:
     """The URL of an empty database on such a server."""
     with server() as made:
         yield made.create_database()
+
+
+@contextmanager
+def distant_database() -> Iterator[str]:
+    """The same where the server has the upper half of the processors to itself, and this process the lower one.
+
+    Which of two runs on which decides whether a wake-up takes 10 or 50 us, and the scheduler decides it anew for each
+    connection: one contender had a figure of the one kind and the other one of the other. Linux alone can be told.
+    """
+    cores = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
+    ours, theirs = cores[: len(cores) // 2], cores[len(cores) // 2 :]
+    with server() as made:
+        if ours:
+            for process in made.processes():
+                os.sched_setaffinity(process, theirs)
+            os.sched_setaffinity(0, ours)
+        try:
+            yield made.create_database()
+        finally:
+            if ours:
+                os.sched_setaffinity(0, cores)
 
 
 @contextmanager

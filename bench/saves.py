@@ -18,6 +18,7 @@ from places import (
     bare_postgres,
     bare_sqlite,
     database,
+    distant_database,
     network,
     opened,
     server,
@@ -51,7 +52,7 @@ class Alike:
 
 def on_postgres(scale: Scale) -> Iterator[Row]:
     with (
-        database() as url,
+        distant_database() as url,
         bare_postgres(url) as bare,
         postgres_floor(url) as floor,
         closing(opened(url)) as backup,

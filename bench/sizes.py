@@ -8,7 +8,7 @@ from typing import Any
 
 from floors import uncompressed
 from frame import Row, Scale, compared, floor_of, race, run
-from places import bare_postgres, database, opened
+from places import bare_postgres, distant_database, opened
 from states import floats, incompressible, nested, text_of, thousand
 
 _KINDS = (("nested dicts", nested, 0.4), ("floats", floats, 0.25), ("incompressible texts", incompressible, 1.2))
@@ -26,7 +26,7 @@ def megabytes(scale: Scale) -> Iterator[Row]:
 
 def _row(number: str, work: str, limit: float, values: dict[str, Any], *, changing: str, scale: Scale) -> Row:
     with (
-        database() as url,
+        distant_database() as url,
         bare_postgres(url) as bare,
         uncompressed(url) as floor,
         closing(opened(url)) as backup,

@@ -70,8 +70,8 @@ class WatchedConnection(psycopg.Connection[tuple[Any, ...]]):
 
     def __init__(self, pgconn: PGconn, *args: Any, **kwargs: Any) -> None:
         super().__init__(pgconn, *args, **kwargs)
-        self.hot: dict[bytes, bytes] = {}
-        """Names of the statements that ``hot.py`` has prepared, by their texts."""
+        self.hot: dict[bytes, bytes | None] = {}
+        """Names of the statements that ``hot.py`` has prepared, by their texts; None of one that was sent once."""
         self.is_late = False
         """Somebody gave up waiting for an answer that is still to come."""
         self.until = math.inf

@@ -1,8 +1,8 @@
-"""Statements that every iteration sends: prepared once per connection, and bound without the driver's cursor.
+"""Statements that are sent often: prepared once per connection, and bound without the driver's cursor.
 
 A cursor looks each value's type up, guesses at the statement and keeps what came back; here all of that is known
-before, and it takes as long as the rest of what the driver does. The first execution on a connection goes in one round
-trip with the preparation, in the protocol's pipeline (PostgreSQL's manual, libpq, "Pipeline Mode").
+before, and it takes as long as the rest of what the driver does. What is sent a second time on a connection is prepared
+in the same round trip, in the protocol's pipeline (PostgreSQL's manual, libpq, "Pipeline Mode").
 """
 
 from __future__ import annotations
@@ -55,6 +55,9 @@ def statement(table: str, name: str) -> Statement:
         return "%" if found[1] is None else f"${names.setdefault(found[1], len(names) + 1)}"
 
     text = _PLACE.sub(number, statements(table)[name])
+    if len(names) == 1:
+        [only] = names
+        return Statement(text.encode(), lambda values: (values[only],))
     return Statement(text.encode(), itemgetter(*names))
 
 
@@ -63,7 +66,7 @@ def ask(connection: WatchedConnection, wanted: Statement, values: Mapping[str, b
 
     Args:
         connection: on which nothing else is going on.
-        wanted: the statement; it has more than one parameter.
+        wanted: the statement.
         values: the texts of its parameters as the server reads them, by name; none holds a NUL.
 
     Raises:
@@ -76,16 +79,17 @@ def ask(connection: WatchedConnection, wanted: Statement, values: Mapping[str, b
 
 def is_ready(connection: WatchedConnection, wanted: Statement) -> bool:
     """Whether it is sent, and its answer read, without anything beside it: it is prepared, or never will be."""
-    return wanted.text in connection.hot or connection.prepare_threshold is None
+    return connection.hot.get(wanted.text) is not None or connection.prepare_threshold is None
 
 
 def _answer(connection: WatchedConnection, wanted: Statement, bound: Sequence[bytes]) -> PQGen[PGresult]:
     pgconn = connection.pgconn
-    if connection.prepare_threshold is None:
+    if connection.prepare_threshold is None or wanted.text not in connection.hot:
+        connection.hot[wanted.text] = None
         pgconn.send_query_params(wanted.text, bound)
         results = yield from generators.execute(pgconn)
-    elif wanted.text in connection.hot:
-        pgconn.send_query_prepared(connection.hot[wanted.text], bound)
+    elif (name := connection.hot[wanted.text]) is not None:
+        pgconn.send_query_prepared(name, bound)
         results = yield from generators.execute(pgconn)
     else:
         results = yield from _prepared(connection, wanted, bound)
@@ -96,7 +100,7 @@ def _prepared(connection: WatchedConnection, wanted: Statement, bound: Sequence[
     """Prepare it and send it."""
     pgconn = connection.pgconn
     # Behind a pooler a session may have been another process's: one name is one text, whoever prepared it.
-    name = b"stratvars_" + sha256(wanted.text).hexdigest()[:32].encode()
+    name = b"sv_" + sha256(wanted.text).hexdigest()[:16].encode()
     if capabilities.has_pipeline():
         results = yield from _pipelined(pgconn, name, wanted.text, bound)
     else:

@@ -53,6 +53,8 @@ class Known(NamedTuple):
         return self.added > _ADDED
 
 
+_NUMBERS, _AGE, _COMPLETE = (2, 4, 6, 8, 12, 13), 3, 10
+"""Columns of ``current``."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -60,6 +62,16 @@ def stored(row: tuple[Any, ...]) -> Stored:
     """A row of ``current`` or ``all_current``."""
     # As a number: the text of a timestamp depends on the role's DateStyle and TimeZone.
     return stored_from(row, _EPOCH + timedelta(microseconds=row[2]))
+
+
+def loaded(row: Sequence[bytes | None]) -> Stored:
+    """A row of ``current`` as the server's texts."""
+    values: list[Any] = [None if text is None else text.decode() for text in row]
+    for column in _NUMBERS:
+        if values[column] is not None:
+            values[column] = int(values[column])
+    values[_AGE], values[_COMPLETE] = float(values[_AGE]), values[_COMPLETE] == "t"
+    return stored(tuple(values))
 
 
 def entry(row: tuple[Any, ...]) -> Entry:

@@ -12,7 +12,7 @@ from stratvars.errors import UnavailableError
 from stratvars.outcome import Left, Outcome, Renewal, Renewed, Saved
 from stratvars.revision import LEASE, Claim, Holder, Reason, Renewing, Revision, Stored
 from stratvars.store.base import PATIENCE
-from stratvars.store.postgres import rows, saving, schema
+from stratvars.store.postgres import hot, rows, saving, schema
 from stratvars.store.postgres.connect import WatchedConnection
 from stratvars.store.postgres.explain import MissingTableError
 from stratvars.store.postgres.session import Session, transaction
@@ -195,12 +195,11 @@ class PostgresStore:
 
 
 def _load(connection: WatchedConnection, claim: Claim) -> Stored | None:
-    sql = statements(claim.table)
     stored = None
     # The second where this start itself has saved a crash since its claim; nobody else can have.
     for name in ("current",) if claim.crashed else ("current_calm", "current"):
-        row = connection.execute(sql[name].encode(), {"strategy": claim.strategy}).fetchone()
-        stored = None if row is None else rows.stored(row)
+        found = hot.ask(connection, hot.statement(claim.table, name), {"strategy": claim.strategy.encode()})
+        stored = rows.loaded(found[0]) if found else None
         if stored is None or stored.reason != Reason.CRASH:
             break
     return stored
