@@ -34,7 +34,7 @@ def test_a_start_waits_for_the_owner_says_so_once_and_goes_on_when_that_one_stop
             first.send(signal.SIGTERM)
             assert first.ends() == 0
             second.says("iteration 2", 5)
-            assert "restored from revision" in second.errors[-1]
+            second.says("restored from revision", 5)  # another stream, which may be read a moment later
 
 
 def test_a_start_that_does_not_wait_is_refused_and_told_the_remedy(base: Base) -> None:
