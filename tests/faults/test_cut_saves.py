@@ -13,8 +13,8 @@ from wire import Count, Wire, wire_at
 from postgres.proxy import Direction, Proxy
 
 Told = Callable[[str, object], None]
-UNPREPARED, PREPARED = 1, 7
-"""Saves on a connection before the one that is cut; from the seventh on less is sent."""
+WARMTHS = (1, 2, 4)
+"""Saves on a connection before the one that is cut: the next is sent as it is, prepared, and then by its name alone."""
 
 
 def cut_everywhere(wire: Wire, warmth: int, strides: dict[Direction, int]) -> int:
@@ -33,7 +33,7 @@ def cut_everywhere(wire: Wire, warmth: int, strides: dict[Direction, int]) -> in
 
 def cut_many(url: str, proxy: Proxy, admin: psycopg.Connection, strides: dict[Direction, int], late: int) -> Count:
     with wire_at(url, proxy, admin) as wire, closing(psycopg.connect(url)) as holder:
-        size = sum(cut_everywhere(wire, warmth, strides) for warmth in (UNPREPARED, PREPARED))
+        size = sum(cut_everywhere(wire, warmth, strides) for warmth in WARMTHS)
         for _, waiting in zip(range(late), cycle((1, 2)), strict=False):
             wire.cut_while_held(holder, waiting)
     assert size > 2 * 1000
@@ -46,7 +46,8 @@ def check(count: Count, told: Told) -> None:
     assert count.not_committed > 0
     assert count.committed > 0
     assert count.committed_late > 0
-    assert count.beside <= 0.02 * count.faults, "the cuts fell into the saves"
+    # Of the last byte of an answer some miss: it is as long as the numbers of the places in it.
+    assert count.beside <= 0.04 * count.faults, "the cuts fell into the saves"
 
 
 def test_a_save_that_is_cut_at_any_byte_is_there_once(
