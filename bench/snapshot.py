@@ -60,7 +60,7 @@ def held_back(scale: Scale) -> Iterator[Row]:
         "the same without it",
         LIMIT,
         (times["held"], times["free"]),
-        floor=f"{bare:.3g}x, a bare upsert there over one without",
+        beside=f"a bare upsert there {bare:.3g}x of one without",
     )
 
 
