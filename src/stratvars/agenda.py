@@ -61,18 +61,16 @@ class Agenda:
         if lease.now() < self._renew_at:
             return []
         now = time.monotonic()
-        idle = [lane for lane in self._living() if not lane.has_work and lane.retry_at <= now]
-        return [lane for lane in idle if lane.lease.due_in == 0]
+        return [lane for lane in self._idle() if lane.retry_at <= now and lane.lease.due_in == 0]
 
     def delay(self) -> float:
         """Seconds until something is to be done; infinite where nothing is."""
         now, there = time.monotonic(), lease.now()
         if there >= self._renew_at:
-            idle = (lane for lane in self._living() if not lane.has_work)
-            delays = [max(lane.retry_at - now, lane.lease.due_in) for lane in idle]
+            delays = [max(lane.retry_at - now, lane.lease.due_in) for lane in self._idle()]
             self._renew_at = there + min(delays, default=math.inf)
         tries = [lane.retry_at - now for lane in self._working if lane.holder is None]
         return max(min([self._renew_at - there, *tries]), 0.0)
 
-    def _living(self) -> list[Lane]:
-        return [lane for lane in self._lanes if lane.holder is None]
+    def _idle(self) -> list[Lane]:
+        return [lane for lane in self._lanes if lane.holder is None and not lane.has_work]

@@ -123,8 +123,6 @@ class Lane:
 
     def deliver(self, edits: Sequence[Edit]) -> bool:
         """Take what the store brings back, again and again; true when there is something new."""
-        if not edits:
-            return False
         fresh = [edit for edit in edits if edit.token not in self._known_edits]
         self._edits += fresh
         self._known_edits.update(edit.token for edit in fresh)
@@ -148,8 +146,8 @@ class Lane:
     def adopt(self, state: State, text: str) -> None:
         """What somebody else wrote into the row is sent before anything newer, which would replace it."""
         offer = Offer(state, Reason.EXTERNAL, complete=False, final=True, text=text)
-        self._sent += 1
-        self._in_flight = _InFlight(self._make(offer, self._sent), offer, self._tickets, now())
+        flight = self._flight(offer, self._tickets)
+        self._in_flight, self._sent = flight, flight.revision.number
 
     def take_foreign(self, state: State, text: str) -> None:
         """Somebody changed the row while the strategy runs, and the revision in flight was refused for that.
@@ -166,8 +164,8 @@ class Lane:
             base = flight.offer.state  # changed once more before that was kept
         self._edits.append(Edit(change_between(base.texts, state.texts), self._format, ANOTHER_HAND))
         offer = Offer(state, Reason.EXTERNAL, complete=False, final=True, text=text)
-        self._sent += 1
-        self._in_flight = _InFlight(self._make(offer, self._sent), offer, self.done, now())
+        external = self._flight(offer, self.done)
+        self._in_flight, self._sent = external, external.revision.number
 
     def write_over(self, text: str) -> None:
         """What somebody put into the row cannot be restored: the revision in flight may replace it."""
@@ -184,10 +182,9 @@ class Lane:
         if waiting is None:
             return None
         offer = self._laid_over(waiting)
-        number = self._sent + 1
-        flight = _InFlight(self._make(offer, number), offer, self._tickets, now())
+        flight = self._flight(offer, self._tickets)
         # In one step, here and in settle: a signal may raise in the thread of a strategy that sends by itself.
-        self._in_flight, self._sent, self._waiting = flight, number, None
+        self._in_flight, self._sent, self._waiting = flight, flight.revision.number, None
         return flight.revision
 
     def settle(self) -> None:
@@ -257,6 +254,10 @@ class Lane:
             or kept.state.held_back != offer.state.held_back
             or (_is_complete(offer) and not _is_complete(kept))
         )
+
+    def _flight(self, offer: Offer, ticket: int) -> _InFlight:
+        """An offer under the next number; not sent before it is the lane's."""
+        return _InFlight(self._make(offer, self._sent + 1), offer, ticket, now())
 
     def _make(self, offer: Offer, number: int) -> Revision:
         old, new = self._kept.state.texts, offer.state.texts

@@ -144,11 +144,10 @@ class Sender:
                 with self._guard:
                     lane.settle()
                     since = outage.end(lane)
-                    has_news = lane.deliver(outcome.edits)
                 if outcome.was_missing:
                     _log.warning("The row of %r was removed by another hand; it is written again.", lane.claim.strategy)
-                if has_news:
-                    lane.on_edit()
+                if outcome.edits:
+                    self._deliver(lane, outcome.edits)
                 return None if since is None else outage.Ended(lane.claim.strategy, revision.number, since)
         return None
 

@@ -29,12 +29,12 @@ class Known(NamedTuple):
     added: int = 0
     """Bytes since then, in the fuller one of both tables."""
 
-    @classmethod
-    def after(cls, found: bytes, revision: Revision, before: int) -> Known:
-        """What a save that brings back ``found`` leaves; ``before``: what was added until then."""
+    def followed(self, found: bytes, revision: Revision) -> Known:
+        """What a save leaves that looked here, and brings back ``found``."""
         size = len(revision.variables)
+        before = 0 if self._is_crowded else self.added
         writer_place, row_place, row_xmin = found.split()
-        return cls(writer_place, row_place, row_xmin, before + max(_WRITER, size if size < _APART else 0))
+        return Known(writer_place, row_place, row_xmin, before + max(_WRITER, size if size < _APART else 0))
 
     @property
     def places(self) -> dict[str, bytes]:
@@ -42,11 +42,6 @@ class Known(NamedTuple):
         if self._is_crowded:
             return {"writer_place": _NOWHERE, "row_place": _NOWHERE, "row_xmin": self.row_xmin}
         return {"writer_place": self.writer_place, "row_place": self.row_place, "row_xmin": self.row_xmin}
-
-    @property
-    def left(self) -> int:
-        """What was added, after a save that looks there."""
-        return 0 if self._is_crowded else self.added
 
     @property
     def _is_crowded(self) -> bool:

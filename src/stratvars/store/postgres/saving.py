@@ -75,11 +75,6 @@ def save(connection: WatchedConnection, batch: Sequence[Revision], patience: flo
     return outcomes
 
 
-def is_known(revision: Revision, places: Places) -> bool:
-    """Whether ``save_known`` can be sent."""
-    return key_of(revision) in places and revision.over == ""
-
-
 def save_known(
     connection: WatchedConnection, revision: Revision, patience: float, places: Places, *, is_swift: bool = False
 ) -> Saved | None:
@@ -88,9 +83,11 @@ def save_known(
     ``is_swift``: not sent at all where it has to be prepared first.
     """
     statement = hot.statement(revision.claim.table, "save_known")
-    if not is_known(revision, places) or (is_swift and not hot.is_ready(connection, statement)):
+    if revision.over or (is_swift and not hot.is_ready(connection, statement)):
         return None
-    known = places.pop(key_of(revision))
+    known = places.pop(key_of(revision), None)
+    if known is None:
+        return None
     try:
         found = hot.ask(connection, statement, rows.save_known(revision, patience, known))
     except psycopg.errors.InvalidTextRepresentation:
@@ -98,7 +95,7 @@ def save_known(
     if not found:
         return None
     [(edits, place)] = found
-    places[key_of(revision)] = rows.Known.after(place or b"", revision, known.left)
+    places[key_of(revision)] = known.followed(place or b"", revision)
     return Saved(revision.number, edits=() if edits is None else _left(revision, rows.waiting(edits)))
 
 

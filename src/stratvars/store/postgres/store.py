@@ -109,7 +109,7 @@ class PostgresStore:
         return self
 
     def save_within(self, revision: Revision, until: float, *, patience: float = PATIENCE) -> Saved | None:
-        if revision.resolves or not saving.is_known(revision, self._places):
+        if revision.resolves:
             return None
         return self._session.run_within(
             lambda connection: saving.save_known(connection, revision, patience, self._places, is_swift=True), until
