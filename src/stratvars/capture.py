@@ -8,19 +8,30 @@ from operator import is_not
 from typing import Any, Final, NamedTuple
 
 from stratvars.codec.imprint import NEW, Calm, Written, calm_of, is_as_it_was, look_again, restored, write
+from stratvars.codec.registry import IMMUTABLE
+from stratvars.codec.writing import encode
+from stratvars.errors import UnsavableError
 from stratvars.revision import State
 from stratvars.vars import Vars, changes_of, lock_of
 
 _NEVER_SEEN: Final = -1
+_NOTHING: Final = object()
 
 
 class _Taken(NamedTuple):
-    """What was seen last. Never changed, and replaced in one step: Ctrl-C may be raised at any point."""
+    """What was seen last. Never changed, and replaced in one step: Ctrl-C may be raised at any point.
+
+    Attributes:
+        changes: see ``changes_of``.
+        names, values: of all variables, in their order.
+        restless: those whose object may have another text the next time.
+        state: what was returned.
+        calm: what tells that none of the restless ones has changed, where that was so the last time.
+    """
 
     changes: int
     names: list[str]
     values: list[Any]
-    known: dict[str, Written]
     restless: dict[str, Written]
     state: State
     calm: Calm | None = None
@@ -39,7 +50,8 @@ class Capture:
     def __init__(self, variables: Vars, texts: Mapping[str, str]) -> None:
         self._vars = variables
         self._lock = lock_of(variables)
-        self._last = _taken({name: restored(text) for name, text in texts.items()})
+        known = {name: restored(text) for name, text in texts.items()}
+        self._last = _Taken(_NEVER_SEEN, list(texts), [_NOTHING] * len(texts), known, State(dict(texts)))
 
     def take(self) -> State:
         """The state at this moment. Never raises for a value: one that cannot be stored is held back.
@@ -49,63 +61,96 @@ class Capture:
         with self._lock:
             last, (changes,) = self._last, changes_of(self._vars)
             if changes == last.changes:
-                self._last = _looked_at(last)
-                return self._last.state
+                self._last = last = _looked_at(last)
+                return last.state
             # A copy, and made after the changes were counted: a function that was registered for a class may set
             # a variable while it is being written.
             now = Vars.all(self._vars)
             if list(now) != last.names:
-                last = _taken({name: last.known.get(name, NEW) for name in now})
-            fresh = _write_others(last, now)
-            last = last._replace(changes=changes, values=list(now.values()))
-            self._last = _with(last, fresh) if fresh else last
-            return self._last.state
+                last = _renamed(last, list(now))
+            self._last = last = _given(last, changes, now)
+            return last.state
 
 
 def _looked_at(last: _Taken) -> _Taken:
     """The same objects under the same names: what has changed in place."""
     if not last.restless:
         return last
-    calm = last.calm
-    if calm is not None and is_as_it_was(calm):
-        fresh = look_again(calm.others) if calm.others else {}
-        if not fresh:
-            return last
-        return _with(last, fresh)._replace(calm=calm._replace(others={**calm.others, **fresh}))
-    fresh = look_again(last.restless)
-    seen = _with(last, fresh) if fresh else last._replace(calm=None)
+    fresh, calm = _look(last)
+    seen = _with(last, {}, fresh, calm) if fresh or calm is not last.calm else last
     # Only where nothing had changed: what does each time would pay for it in vain.
-    return seen._replace(calm=calm_of(seen.restless)) if calm is None and seen.state is last.state else seen
+    if last.calm is None and seen.state is last.state:
+        return seen._replace(calm=calm_of(seen.restless))
+    return seen
 
 
-def _write_others(last: _Taken, now: dict[str, Any]) -> dict[str, Written]:
-    """Return what is another object than before, or has changed in place."""
-    others = compress(now, map(is_not, now.values(), last.values))
-    fresh = {name: write(name, now[name], last.known[name]) for name in others}
-    return fresh | look_again({name: one for name, one in last.restless.items() if name not in fresh})
+def _given(last: _Taken, changes: int, now: dict[str, Any]) -> _Taken:
+    """The same names: which of them have other objects, and what has changed in place of the rest."""
+    values, restless, calm = list(now.values()), last.restless, last.calm
+    texts: dict[str, str] = {}
+    fresh: dict[str, Written] = {}
+    for name in compress(last.names, map(is_not, values, last.values)):
+        value = now[name]
+        if type(value) in IMMUTABLE:
+            try:
+                texts[name] = encode(value, name)
+                continue
+            except UnsavableError:
+                pass  # held back, as any other
+        fresh[name] = write(name, value, restless.get(name, NEW))
+    if restless and not (restless.keys().isdisjoint(texts) and restless.keys().isdisjoint(fresh)):
+        restless = {name: one for name, one in restless.items() if name not in texts and name not in fresh}
+        calm = None
+    seen = _Taken(changes, last.names, values, restless, last.state, calm)
+    if restless:
+        changed, calm = _look(seen)
+        fresh |= changed
+    return _with(seen, texts, fresh, calm) if texts or fresh or calm is not seen.calm else seen
 
 
-def _taken(known: dict[str, Written]) -> _Taken:
-    values = [one.value for one in known.values()]
-    restless = {name: one for name, one in known.items() if one.can_change}
-    return _Taken(_NEVER_SEEN, list(known), values, known, restless, _state(known))
+def _look(last: _Taken) -> tuple[dict[str, Written], Calm | None]:
+    """Which of the restless ones were written anew, and what is calm after that."""
+    calm = last.calm
+    if calm is None or not is_as_it_was(calm):
+        return look_again(last.restless), None
+    fresh = look_again(calm.others) if calm.others else {}
+    return fresh, calm._replace(others={**calm.others, **fresh}) if fresh else calm
 
 
-def _with(last: _Taken, fresh: dict[str, Written]) -> _Taken:
-    known = {**last.known, **fresh}
-    restless = {name: one for name, one in {**last.restless, **fresh}.items() if one.can_change}
-    texts = last.state.texts
-    if last.state.held_back or any(one.problem is not None or name not in texts for name, one in fresh.items()):
-        state = _state(known)
-    else:
-        # The same object where the texts are the same: the sooner it is seen that there is nothing to save.
-        others = {name: one.text for name, one in fresh.items() if one.text not in {None, texts[name]}}
-        state = State({**texts, **others}) if others else last.state
-    return last._replace(known=known, restless=restless, state=state, calm=None)
-
-
-def _state(known: dict[str, Written]) -> State:
-    return State(
-        {name: one.text for name, one in known.items() if one.text is not None},
-        {name: one.problem for name, one in known.items() if one.problem is not None},
+def _renamed(last: _Taken, names: list[str]) -> _Taken:
+    """Other names, or another order: what is known of those that stay."""
+    values, texts, held_back = dict(zip(last.names, last.values, strict=True)), last.state.texts, last.state.held_back
+    return _Taken(
+        last.changes,
+        names,
+        [values.get(name, _NOTHING) for name in names],
+        {name: last.restless[name] for name in names if name in last.restless},
+        State(_those(names, texts), _those(names, held_back)),
     )
+
+
+def _with(last: _Taken, texts: dict[str, str], fresh: dict[str, Written], calm: Calm | None) -> _Taken:
+    """What is known where some have got these texts, and others were written anew."""
+    restless = last.restless
+    if fresh:
+        restless = {name: one for name, one in {**restless, **fresh}.items() if one.can_change}
+        good = {name: one.text for name, one in fresh.items() if one.problem is None and one.text is not None}
+        problems = {name: one.problem for name, one in fresh.items() if one.problem is not None}
+        state = _state(last, {**texts, **good}, problems)
+    else:
+        state = _state(last, texts, {})
+    return _Taken(last.changes, last.names, last.values, restless, state, calm)
+
+
+def _state(last: _Taken, texts: dict[str, str], problems: dict[str, str]) -> State:
+    old = last.state
+    if problems or old.held_back or not texts.keys() <= old.texts.keys():
+        # One that was held back keeps its last good text, and is written at each look, so that all of them are here.
+        return State(_those(last.names, {**old.texts, **texts}), _those(last.names, problems))
+    # The same object where the texts are the same: the sooner it is seen that there is nothing to save.
+    others = {name: text for name, text in texts.items() if text != old.texts[name]}
+    return State({**old.texts, **others}) if others else old
+
+
+def _those(names: list[str], found: Mapping[str, str]) -> dict[str, str]:
+    return {name: found[name] for name in names if name in found}

@@ -29,7 +29,8 @@ class Encoding:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._count = 0
         self._encode = encode
-        monkeypatch.setattr(imprint, "encode", self._counted)
+        for module in (capture_module, imprint):
+            monkeypatch.setattr(module, "encode", self._counted)
 
     def _counted(self, value: object, name: str = "") -> str:
         self._count += 1
@@ -274,7 +275,34 @@ def test_an_imprint_is_not_tried_again_where_it_was_in_vain(monkeypatch: pytest.
     assert tried.keys().isdisjoint(vain[1:])
 
 
+def test_a_counter_that_changes_beside_calm_lists_does_not_have_each_of_them_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    variables = Vars({"n": 0, **{f"list{number}": [number] for number in range(10)}})
+    capture = Capture(variables, {})
+    for _ in range(3):
+        capture.take()
+    looked: list[object] = []
+    dumps = marshal.dumps
+
+    def noted(value: Any, version: int) -> bytes:
+        looked.append(value)
+        return dumps(value, version)
+
+    monkeypatch.setattr(imprint, "dumps", noted)
+    for number in range(1, 4):
+        variables.n = number
+        assert capture.take().texts["n"] == str(number)
+        assert len(looked) == number, "all of them in one look"
+    variables.list3.append(5)
+    variables.n = 4
+    assert capture.take().texts == {"n": "4", **{f"list{one}": encode(variables[f"list{one}"]) for one in range(10)}}
+    variables.list3 = 7
+    variables.list4[0] = 8
+    assert capture.take().texts == {name: encode(value) for name, value in variables.items()}
+
+
 def test_what_a_capture_remembers_shows_no_value() -> None:
     capture = Capture(Vars({"key": ["hunter2"]}), {})
     capture.take()
-    assert "hunter2" not in f"{capture._last!r} {capture._last.known!r} {capture!r}"
+    assert "hunter2" not in f"{capture._last!r} {capture._last.restless!r} {capture!r}"
