@@ -27,6 +27,9 @@ from stratvars.store.base import PATIENCE, Store, Swift
 
 _AT_MOST = 2.0
 """Seconds for which a strategy's own thread waits for the database; longer waits are the writer's."""
+_AT_A_TIME = 128
+"""Threads that are woken before some of them may run. Each that waits for the interpreter's lock asks for it 200 times
+a second: a thousand of them take longer for that than for their work."""
 _AT_ONCE = 8
 """Strategies that are given up between two looks for saves: each takes the database a moment of its own."""
 
@@ -262,8 +265,10 @@ class Writer:
                 watches = self._watches.get(lane, [])
                 settled += [watch for watch in watches if watch.is_settled]
                 self._keep_watches(lane, [watch for watch in watches if not watch.is_settled])
-        for watch in settled:
+        for number, watch in enumerate(settled, 1):
             watch.wake()
+            if number % _AT_A_TIME == 0:
+                time.sleep(0)
 
     def _keep_watches(self, lane: Lane, watches: list[Watch]) -> None:
         if watches:
