@@ -25,7 +25,7 @@ from stratvars.store.postgres.store import PostgresStore
 from stratvars.store.sqlite.store import SqliteStore
 
 MANY = 50
-WARM = 10
+WARM = 20
 """Saves until the driver has prepared the statement, and the server has written whole pages."""
 
 

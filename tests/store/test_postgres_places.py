@@ -90,6 +90,17 @@ def test_a_save_finds_its_rows_wherever_they_were_moved(
     assert rows(admin, "SELECT variables FROM vars_backup") == [('{"n":5}',)]
 
 
+@pytest.mark.parametrize("upto", range(1, 10))
+def test_a_change_by_hand_is_shown_whichever_way_the_next_save_looks(
+    store: PostgresStore, admin: psycopg.Connection, upto: int
+) -> None:
+    save = saved(store, upto)
+    admin.execute(BY_HAND.encode())
+    assert save(upto + 1) == Foreign('{"x":99}')
+    assert rows(admin, "SELECT variables FROM vars_backup") == [('{"x":99}',)]
+    assert history(admin) == [*range(1, upto + 1)]
+
+
 @pytest.mark.parametrize("reads", ["off", "on"], ids=["as usual", "where a role's transactions only read by default"])
 def test_a_change_by_hand_in_the_middle_of_a_save_undoes_it_and_is_shown(
     pg_url: str, admin: psycopg.Connection, reads: str

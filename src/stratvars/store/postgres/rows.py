@@ -37,11 +37,15 @@ class Known(NamedTuple):
         return Known(writer_place, row_place, row_xmin, before + max(_WRITER, size if size < _APART else 0))
 
     @property
+    def statement(self) -> str:
+        """The one that looks where they are, or the one that looks for them."""
+        return "save_named" if self._is_crowded else "save_known"
+
+    @property
     def places(self) -> dict[str, bytes]:
         """Where to look, for the statement."""
-        if self._is_crowded:
-            return {"writer_place": _NOWHERE, "row_place": _NOWHERE, "row_xmin": self.row_xmin}
-        return {"writer_place": self.writer_place, "row_place": self.row_place, "row_xmin": self.row_xmin}
+        place = _NOWHERE if self._is_crowded else self.writer_place
+        return {"writer_place": place, "row_place": self.row_place, "row_xmin": self.row_xmin}
 
     @property
     def _is_crowded(self) -> bool:
@@ -209,8 +213,8 @@ def asked(row: Sequence[Any]) -> Asked:
 
 
 def waiting(text: str | bytes | None) -> tuple[Edit, ...]:
-    """The edits that a save or a renewal brings back."""
-    return () if text is None else tuple(edit_from(row) for row in json.loads(text))
+    """The edits that a save or a renewal brings back, in their order."""
+    return () if text is None else tuple(edit_from(row) for row in sorted(json.loads(text)))
 
 
 def milliseconds(seconds: float) -> str:

@@ -82,12 +82,13 @@ def save_known(
 
     ``is_swift``: not sent at all where it has to be prepared first.
     """
-    statement = hot.statement(revision.claim.table, "save_known")
-    if revision.over or (is_swift and not hot.is_ready(connection, statement)):
+    known = places.get(key_of(revision))
+    if known is None or revision.over:
         return None
-    known = places.pop(key_of(revision), None)
-    if known is None:
+    statement = hot.statement(revision.claim.table, known.statement)
+    if is_swift and not hot.is_ready(connection, statement):
         return None
+    del places[key_of(revision)]
     try:
         found = hot.ask(connection, statement, rows.save_known(revision, patience, known))
     except psycopg.errors.InvalidTextRepresentation:

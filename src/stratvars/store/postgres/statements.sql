@@ -104,17 +104,18 @@ SELECT attname, format_type(atttypid, atttypmod), attnotnull AND NOT atthasdef A
 FROM pg_catalog.pg_attribute
 WHERE attrelid = pg_catalog.to_regclass(%(name)s) AND attnum > 0 AND NOT attisdropped
 
+-- :durable  a commit that is, whatever a role or a database has set; a stronger setting is kept
+CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END
+
 -- :settings  for this transaction alone: a commit that is durable, and no long wait for somebody's lock
-SELECT set_config('lock_timeout', %(patience)s, true),
-    CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END
+SELECT set_config('lock_timeout', %(patience)s, true), {durable}
 
 -- :prepare_lock  one process creates tables at a time; IF NOT EXISTS alone can fail beside another one
 SELECT pg_catalog.pg_advisory_xact_lock(%(key)s)
 
 -- :with_settings  the same at the head of a statement that is a transaction of its own
 WITH settings AS MATERIALIZED (
-    SELECT set_config('lock_timeout', %(patience)s, true) AS patience,
-        CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END
+    SELECT set_config('lock_timeout', %(patience)s, true) AS patience, {durable}
 )
 
 -- :writer  who holds a strategy and what was written last, locked until the transaction ends
@@ -165,7 +166,7 @@ WITH settings AS MATERIALIZED (
     RETURNING e.*
 )
 SELECT mine.strategy_id, w.strategy_id IS NOT NULL, locked.epoch, locked.revision, locked.start_id, locked.owner, (
-        SELECT json_agg(json_build_array(id, change, format, author, note, token) ORDER BY id)::text FROM taken
+        SELECT json_agg(json_build_array(id, change, format, author, note, token))::text FROM taken
         WHERE taken.strategy_id = mine.strategy_id
     )
 FROM mine LEFT JOIN {T_writers} w ON w.strategy_id = mine.strategy_id
@@ -239,7 +240,7 @@ kept AS (
     RETURNING e.*
 )
 SELECT %(strategy)s::text, found.epoch, found.revision, found.start_id, found.owner, found.digest, done.is_new, (
-    SELECT json_agg(json_build_array(id, change, format, author, note, token) ORDER BY id)::text FROM taken
+    SELECT json_agg(json_build_array(id, change, format, author, note, token))::text FROM taken
 ), concat_ws(' ', written.place, done.row_place, written.row_xmin)
 FROM found LEFT JOIN done ON true LEFT JOIN written ON true
 
@@ -300,7 +301,7 @@ FROM found LEFT JOIN done ON true LEFT JOIN written ON true
     RETURNING e.*
 )
 SELECT found.strategy_id, found.w_epoch, found.w_revision, found.w_start_id, found.owner, found.w_digest, done.is_new, (
-    SELECT json_agg(json_build_array(id, change, format, author, note, token) ORDER BY id)::text FROM taken
+    SELECT json_agg(json_build_array(id, change, format, author, note, token))::text FROM taken
     WHERE taken.strategy_id = found.strategy_id
 )
 FROM found LEFT JOIN done ON done.strategy_id = found.strategy_id
@@ -497,47 +498,67 @@ DELETE FROM {T_history} h
 USING unnest(%(epochs)s::bigint[], %(numbers)s::bigint[]) AS gone (epoch, revision)
 WHERE h.strategy_id = %(strategy)s AND h.epoch = gone.epoch AND h.revision = gone.revision
 
--- :save_known  a save as most are, by a process that knows where the rows are: what the save before it brought back. The
--- current state must be of the transaction that is known, too. The writers' row is written first, for that is where a
--- start that took over is waited for and seen. Should somebody write the current state between that look and its update,
--- the last cast fails, and nothing of it is done: see saving.py. A row is looked for where it was, and then by its name
-{with_settings}, here AS MATERIALIZED (
-    SELECT ctid AS place FROM {T}
-    WHERE strategy_id = %(strategy)s::text AND xmin = %(row_xmin)s::xid AND ctid = coalesce(
-        (SELECT ctid FROM {T} WHERE ctid = %(row_place)s::tid AND strategy_id = %(strategy)s::text),
-        (SELECT ctid FROM {T} WHERE strategy_id = %(strategy)s::text)
+-- :is_set  the settings as a condition, which is met before any row is looked for
+(SELECT concat(set_config('lock_timeout', %(patience)s, true), {durable})) IS NOT NULL
+
+-- :is_known  the current state is of the transaction that is known
+t.strategy_id = %(strategy)s::text AND t.xmin = %(row_xmin)s::xid
+
+-- :move_on  the writers' row is looked for where it was, and then by its name: an edit and a renewal move it, too
+UPDATE {T_writers} w
+SET revision = %(number)s::bigint, digest = %(digest)s::text, reason = %(reason)s::text,
+    complete = %(complete)s::boolean, held_back = %(held_back)s::text, format = %(format)s::integer,
+    written_by = %(epoch)s::bigint, row_xmin = pg_current_xact_id()::xid,
+    lease_until = clock_timestamp() + make_interval(secs => %(lease)s::float8)
+WHERE {is_set}
+    AND w.ctid = coalesce(
+        (SELECT ctid FROM {T_writers} WHERE ctid = %(writer_place)s::tid AND strategy_id = %(strategy)s::text),
+        (SELECT ctid FROM {T_writers} WHERE strategy_id = %(strategy)s::text)
     )
-), done AS (
-    UPDATE {T_writers} w
-    SET revision = %(number)s::bigint, digest = %(digest)s::text, reason = %(reason)s::text,
-        complete = %(complete)s::boolean, held_back = %(held_back)s::text, format = %(format)s::integer,
-        written_by = %(epoch)s::bigint, row_xmin = pg_current_xact_id()::xid,
-        lease_until = clock_timestamp() + make_interval(secs => %(lease)s::float8)
-    FROM settings CROSS JOIN here
-    WHERE settings.patience IS NOT NULL
-        AND w.ctid = coalesce(
-            (SELECT ctid FROM {T_writers} WHERE ctid = %(writer_place)s::tid AND strategy_id = %(strategy)s::text),
-            (SELECT ctid FROM {T_writers} WHERE strategy_id = %(strategy)s::text)
-        )
-        AND w.epoch = %(epoch)s::bigint AND w.start_id = %(start_id)s::text
-        AND w.revision = %(follows)s::bigint AND w.revision < %(number)s::bigint
-        AND w.row_xmin = %(row_xmin)s::xid
-    RETURNING w.ctid AS place, w.row_xmin, w.open_edits, here.place AS row_place,
-        w.lease_until - make_interval(secs => %(lease)s::float8) AS saved_at
-), replaced AS (
-    UPDATE {T} t SET last_updated = done.saved_at, variables = %(variables)s::text
-    FROM done
-    WHERE t.ctid = done.row_place AND t.xmin = %(row_xmin)s::xid
-    RETURNING t.ctid AS place
-), {kept}, taken AS (
+    AND w.epoch = %(epoch)s::bigint AND w.start_id = %(start_id)s::text
+    AND w.revision = %(follows)s::bigint AND w.revision < %(number)s::bigint
+    AND w.row_xmin = %(row_xmin)s::xid
+
+-- :moved_on  what the rest of the save needs of it
+RETURNING w.ctid AS place, w.row_xmin, w.open_edits,
+    w.lease_until - make_interval(secs => %(lease)s::float8) AS saved_at
+
+-- :replace  the current state
+UPDATE {T} t SET last_updated = done.saved_at, variables = %(variables)s::text
+FROM done
+WHERE {is_known}
+
+-- :brought  the edits that wait, and where the rows are now; an answer carries the names of its columns
+taken AS (
     UPDATE {T_edits} e SET taken_by = %(epoch)s::bigint
     FROM done
     WHERE e.strategy_id = %(strategy)s::text AND e.fate = '' AND done.open_edits > 0
-    RETURNING e.*
+    RETURNING json_build_array(id, change, format, author, note, token) AS edit
 )
-SELECT (SELECT json_agg(json_build_array(id, change, format, author, note, token) ORDER BY id)::text FROM taken) AS e,
+SELECT (SELECT json_agg(edit)::text FROM taken) AS e,
     concat_ws(' ', place, coalesce((SELECT place FROM replaced), concat('changed beside ', row_xmin)::tid), row_xmin) AS p
 FROM done
+
+-- :save_known  a save as most are, by a process that knows where the rows are: what the save before it brought back.
+-- The writers' row is written first, for that is where a start that took over is waited for and seen. Should somebody
+-- write the current state between the look at it and its update, the last cast fails, and nothing of it is done: see
+-- saving.py
+WITH done AS (
+    {move_on} AND EXISTS (SELECT FROM {T} t WHERE {is_known} AND t.ctid = %(row_place)s::tid)
+    {moved_on}
+), replaced AS (
+    {replace} AND t.ctid = %(row_place)s::tid
+    RETURNING t.ctid AS place
+), {kept}, {brought}
+
+-- :save_named  the same, that looks for the current state by its name: every few saves, for only that has a page cleared
+WITH done AS (
+    {move_on} AND EXISTS (SELECT FROM {T} t WHERE {is_known})
+    {moved_on}
+), replaced AS (
+    {replace}
+    RETURNING t.ctid AS place
+), {kept}, {brought}
 
 -- :take  the strategy of whom nobody holds, or the given owner, in one statement; what comes back is the writers' row as
 -- it was before, read under its lock, and the epoch that it has now; none, where it was left as it is
