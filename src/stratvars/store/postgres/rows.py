@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+import msgspec
+
 from stratvars.edits import Asked, Edit, Fate
 from stratvars.revision import Claim, Entry, Holder, Renewing, Revision, Stored
 from stratvars.store.current import asked_from, edit_from, entry_from, stored_from
@@ -97,23 +99,39 @@ def take(wanted: Claim, take_over: Holder | None, patience: float) -> dict[str, 
 
 def save(revision: Revision, patience: float) -> dict[str, object]:
     """The parameters of ``save``; ``patience`` in seconds."""
-    claim = revision.claim
+    texts = {"variables": revision.variables, "changed": revision.changed}
+    return {"patience": milliseconds(patience), **_said(revision), **texts}
+
+
+def save_all(batch: Sequence[Revision], patience: float) -> dict[str, object]:
+    """The parameters of ``save_all``; ``patience`` in seconds.
+
+    One text and two arrays: an array for each value would take the driver longer than all the rest of a save.
+    """
     return {
         "patience": milliseconds(patience),
+        "saves": msgspec.json.encode([_said(revision) for revision in batch]).decode(),
+        "states": [revision.variables for revision in batch],
+        "changes": [revision.changed for revision in batch],
+    }
+
+
+def _said(revision: Revision) -> dict[str, object]:
+    """What is small of a save, by the names of the parameters."""
+    claim = revision.claim
+    return {
         "strategy": claim.strategy,
         "epoch": claim.epoch,
         "start_id": claim.start_id,
         "lease": claim.lease,
         "number": revision.number,
         "follows": revision.follows,
-        "variables": revision.variables,
         "digest": revision.digest,
         "reason": revision.reason.value,
         "complete": revision.complete,
         "held_back": revision.held_back,
         "format": revision.format,
         "snapshot": revision.snapshot,
-        "changed": revision.changed,
         "removed": revision.removed,
         "over": revision.over,
     }
@@ -142,30 +160,6 @@ def save_known(revision: Revision, patience: float, known: Known) -> dict[str, b
         "changed": changed,
         "removed": revision.removed.encode(),
         **known.places,
-    }
-
-
-def save_all(batch: Sequence[Revision], patience: float) -> dict[str, object]:
-    """The parameters of ``save_all``; ``patience`` in seconds."""
-    claims = [revision.claim for revision in batch]
-    return {
-        "patience": milliseconds(patience),
-        "strategies": [claim.strategy for claim in claims],
-        "epochs": [claim.epoch for claim in claims],
-        "start_ids": [claim.start_id for claim in claims],
-        "leases": [claim.lease for claim in claims],
-        "numbers": [revision.number for revision in batch],
-        "follows": [revision.follows for revision in batch],
-        "states": [revision.variables for revision in batch],
-        "digests": [revision.digest for revision in batch],
-        "reasons": [revision.reason.value for revision in batch],
-        "completes": [revision.complete for revision in batch],
-        "held_backs": [revision.held_back for revision in batch],
-        "formats": [revision.format for revision in batch],
-        "snapshots": [revision.snapshot for revision in batch],
-        "changes": [revision.changed for revision in batch],
-        "removals": [revision.removed for revision in batch],
-        "overs": [revision.over for revision in batch],
     }
 
 

@@ -248,13 +248,13 @@ FROM found LEFT JOIN done ON true LEFT JOIN written ON true
 {with_settings}, found AS MATERIALIZED (
     SELECT w.epoch AS w_epoch, w.revision AS w_revision, w.start_id AS w_start_id, w.owner, w.digest AS w_digest,
         w.row_xmin, w.open_edits, mine.*
-    FROM settings CROSS JOIN unnest(
-        %(strategies)b::text[], %(epochs)b::bigint[], %(start_ids)b::text[], %(leases)b::float8[],
-        %(numbers)b::bigint[], %(follows)b::bigint[], %(states)b::text[], %(digests)b::text[], %(reasons)b::text[],
-        %(completes)b::boolean[], %(held_backs)b::text[], %(formats)b::integer[], %(snapshots)b::boolean[],
-        %(changes)b::text[], %(removals)b::text[], %(overs)b::text[]
-    ) AS mine (strategy_id, epoch, start_id, lease, number, follows, variables, digest, reason, complete,
-        held_back, format, snapshot, changed, removed, over)
+    FROM settings CROSS JOIN ROWS FROM (
+        json_to_recordset(%(saves)s::json) AS (strategy text, epoch bigint, start_id text, lease float8, number bigint,
+            follows bigint, digest text, reason text, complete boolean, held_back text, format integer,
+            snapshot boolean, removed text, over text),
+        unnest(%(states)b::text[]), unnest(%(changes)b::text[])
+    ) AS mine (strategy_id, epoch, start_id, lease, number, follows, digest, reason, complete, held_back, format,
+        snapshot, removed, over, variables, changed)
     JOIN {T_writers} w ON w.strategy_id = mine.strategy_id
     WHERE settings.patience IS NOT NULL
     ORDER BY w.strategy_id
