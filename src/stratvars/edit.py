@@ -177,7 +177,7 @@ def carry_out(plan: Rewind, signed: Edit | None = None) -> int:
         try:
             _check_unchanged(plan, asking.until_answered(lambda: store.load(claim)))
             *first, last = _revisions(plan, claim)
-            revisions = [*first, replace(last, signed=signed)]
+            revisions = [*first, last._replace(signed=signed)]
             for revision in revisions:
                 _save(store, revision, asking)
         finally:

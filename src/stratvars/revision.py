@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from stratvars.edits import Edit, Resolution
 from stratvars.errors import UndecodableError
@@ -139,8 +139,7 @@ class Renewing:
     acknowledged: int
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
+class Revision(NamedTuple):
     """One state on its way into the store.
 
     Attributes:
@@ -165,8 +164,8 @@ class Revision:
     follows: int
     reason: Reason
     complete: bool
-    variables: str = field(repr=False)
-    changed: str = field(repr=False)
+    variables: str
+    changed: str
     removed: str
     held_back: str
     snapshot: bool
@@ -174,6 +173,9 @@ class Revision:
     over: str = ""
     resolves: tuple[Resolution, ...] = ()
     signed: Edit | None = None
+
+    def __repr__(self) -> str:
+        return f"Revision({self.claim.strategy!r}, {self.number}, {self.reason}, ...)"  # without the variables
 
     @property
     def digest(self) -> str:

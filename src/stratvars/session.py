@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from stratvars import codec
 from stratvars.capture import Capture
@@ -36,8 +36,7 @@ LAST_DEADLINE = 5.0
 _LEAST = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(NamedTuple):
     """A state that the writer has: the ticket to wait for, and what could not be stored, with the reasons."""
 
     ticket: int

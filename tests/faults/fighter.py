@@ -19,7 +19,6 @@ import random
 import sys
 import time
 import warnings
-from dataclasses import replace
 
 from stratvars import Backup
 from stratvars.errors import FencedError, NotSavedError, OwnedError, UnavailableError
@@ -120,7 +119,7 @@ def compare_no_epochs() -> None:
 
 
 def _as_if_of(claim: Claim, found: Found) -> Found:
-    return replace(found, epoch=claim.epoch, start_id=claim.start_id)
+    return found._replace(epoch=claim.epoch, start_id=claim.start_id)
 
 
 def main(url: str, name: str, file: str, *words: str) -> None:

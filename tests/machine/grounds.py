@@ -88,7 +88,7 @@ class Memory:
         return None if stored is None else stored.variables
 
     def _alter(self, **members: str) -> None:
-        self._rows[NAME].found = replace(self._rows[NAME].found, **members)  # type: ignore[arg-type]
+        self._rows[NAME].found = self._rows[NAME].found._replace(**members)  # type: ignore[arg-type]
 
     def bury(self) -> None:
         self._alter(owner=dead(self._rows[NAME].found.owner))

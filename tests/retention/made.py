@@ -162,7 +162,7 @@ class Maker:
         claim = self._lane.claim
         number = self._lane.acknowledged + 10**6 + self._lost
         self._sides.store.keep_fenced(
-            replace(revision_of(claim, {"lost": "1"}, number=number), reason=Reason.FENCED, complete=False)
+            revision_of(claim, {"lost": "1"}, number=number)._replace(reason=Reason.FENCED, complete=False)
         )
         self._sides.date((claim.epoch, number), at)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import psycopg
 from hypothesis import HealthCheck, given, settings
@@ -59,8 +58,9 @@ def test_whichever_way_a_revision_is_sent_the_same_is_written(
         for claim in claims:
             assert store.save([nth(claim, 1)]) == [Saved(1)]
         batch = [
-            replace(
-                revision_of(claim, {word: as_json(word), name: str(number)}, follows=1, reason=reason, complete=flag),
+            revision_of(
+                claim, {word: as_json(word), name: str(number)}, follows=1, reason=reason, complete=flag
+            )._replace(
                 changed=join_texts({name: as_json(others)}),
                 removed=as_json([word]),
                 held_back=as_json({name: word}),

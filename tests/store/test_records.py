@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,7 @@ def test_what_a_start_saved_that_had_lost_the_strategy_is_no_part_of_the_past(da
         database.execute(copy.format(further))
     database.store.save([revision_of(later, {"n": "3"}, complete=False)])
     following = revision_of(later, {"n": "4"}, follows=3, reason=Reason.CRASH, complete=False)
-    database.store.save([replace(following, snapshot=False)])  # so that a snapshot is looked for before it
+    database.store.save([following._replace(snapshot=False)])  # so that a snapshot is looked for before it
     assert [kept.number for kept in database.records.history(TABLE, "bot", 4)] == [3, 4]
     assert fold(database.records.history(TABLE, "bot", 4)).state.texts == {"n": "4"}
     assert database.records.history(TABLE, "bot", 5) == []

@@ -110,7 +110,7 @@ def test_what_a_lost_transaction_was_allowed_to_replace_is_shown_again(
         other.execute("""UPDATE vars_backup SET variables = '{"n": 99}'""")
     nowhere = number(replace(claim, table="never_prepared"), 1)
     with pytest.raises(KeyError):
-        store.save([replace(number(claim, 2), over=digest_of('{"n": 99}')), nowhere])
+        store.save([number(claim, 2)._replace(over=digest_of('{"n": 99}')), nowhere])
     assert store.save([number(claim, 2)]) == [Foreign('{"n": 99}')]
 
 

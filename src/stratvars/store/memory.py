@@ -93,7 +93,7 @@ class MemoryStore:
             rows = self._tables[table]
             found = _aged(rows[strategy].found) if strategy in rows else None
             waiting = len([one for one in rows[strategy].asked if _is_open(one)]) if strategy in rows else 0
-            found = None if found is None else replace(found, open_edits=waiting)
+            found = None if found is None else found._replace(open_edits=waiting)
             answer = grant(found, Claim(table, strategy, start_id, owner, *above, lease), take_over)
             if isinstance(answer, Claim):
                 fresh = _renewed(Found(answer.epoch, answer.revision, start_id, owner, lease=lease))
@@ -173,7 +173,7 @@ class MemoryStore:
             return replace(verdict, edits=row.take())
         if verdict is not None or row is None:
             return verdict or WentBack(0, 0)
-        row.found = _renewed(replace(row.found, revision=revision.number))
+        row.found = _renewed(row.found._replace(revision=revision.number))
         row.stored = _stored(revision, row.found.owner)
         if self._keeps_history:
             row.history.append((_kept(revision), row.stored.saved_at))
@@ -191,7 +191,7 @@ class MemoryStore:
             row = rows.get(claim.strategy)
             if row is None or (row.found.epoch, row.found.start_id) != (claim.epoch, claim.start_id):
                 return
-            row.found = replace(row.found, owner="")
+            row.found = row.found._replace(owner="")
             if row.found.revision == 0:
                 del rows[claim.strategy]
 
@@ -283,11 +283,11 @@ def _is_open(asked: Asked) -> bool:
 
 def _renewed(found: Found) -> Found:
     """With a lease that begins now; the moment it ends is the stamp."""
-    return replace(found, stamp=repr(time.monotonic() + found.lease))
+    return found._replace(stamp=repr(time.monotonic() + found.lease))
 
 
 def _aged(found: Found) -> Found:
-    return replace(found, left=float(found.stamp) - time.monotonic())
+    return found._replace(left=float(found.stamp) - time.monotonic())
 
 
 def _stored(revision: Revision, owner: str) -> Stored:

@@ -6,14 +6,14 @@ older than a commit that is just landing, and the verdict would be wrong.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from stratvars.outcome import Fenced, Outcome, Saved, WentBack
 from stratvars.revision import LEASE, Claim, Holder, Renewing, Revision
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """The writers' row of a strategy."""
 
     epoch: int
