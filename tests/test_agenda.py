@@ -6,7 +6,6 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -87,6 +86,25 @@ def test_who_has_work_is_ready_until_it_is_sent_and_when_it_may_be_tried_again()
     assert (agenda.ready(), agenda.works_only(other)) == ([], True)
 
 
+def test_of_many_that_have_work_those_are_ready_that_were_not_sent_yet() -> None:
+    agenda, lanes = Agenda(), [a_lane(f"bot-{number}") for number in range(5)]
+    for lane in lanes:
+        agenda.add(lane)
+        give_work(lane)
+        agenda.note([lane])
+    assert agenda.ready(2) == lanes[:2]
+    for lane in lanes[:2]:
+        assert lane.next() is not None
+        give_work(lane, "3")
+        agenda.note([lane])
+        lane.settle()
+    assert agenda.ready(3) == lanes[:3], "what is given to one that has work leaves it where it is"
+    agenda.put_back(lanes[:2])
+    assert agenda.ready(3) == lanes[2:]
+    assert agenda.ready() == [*lanes[2:], *lanes[:2]]
+    assert agenda.delay() == 0
+
+
 def test_a_lane_that_has_work_when_it_comes_is_ready() -> None:
     agenda, lane = Agenda(), a_lane()
     lane.adopt(State({"x": "9"}), '{"x":9}')
@@ -130,7 +148,7 @@ def test_a_lease_that_counts_from_long_ago_is_due_as_soon_as_its_save_has_landed
     assert agenda.delay() == 0
     flight = lane._in_flight
     assert flight is not None
-    lane._in_flight = replace(flight, since=flight.since - 7)  # it was sent so long ago, and again since
+    lane._in_flight = flight._replace(since=flight.since - 7)  # it was sent so long ago, and again since
     lane.settle()
     agenda.note([lane])
     assert agenda.delay() == 0

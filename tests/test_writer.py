@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from stratvars.outcome import Outcome
 from stratvars.revision import Claim, Holder, Reason, Revision, State
 from stratvars.store.base import PATIENCE
 from stratvars.store.memory import MemoryStore
-from stratvars.writer import Writer
+from stratvars.writer import Alarm, Watch, Writer, _next_group
 
 
 class Unforeseen(MemoryStore):
@@ -134,6 +135,114 @@ def test_an_unreachable_database_is_asked_once_for_all_and_reported_in_one_line(
     assert begun.startswith("'bot-0', 'bot-1', 'bot-2', 'bot-3', 'bot-4' and 4 more cannot be saved: nobody answers")
     ended = [record.getMessage() for record in caplog.records][1:]
     assert all("saved again" in line for line in ended)
+
+
+class Paced(Choosy):
+    """A store that takes so many seconds for each save of a batch."""
+
+    def __init__(self, pace: float) -> None:
+        super().__init__()
+        self.pace = pace
+
+    def save(self, batch: Sequence[Revision], *, patience: float = PATIENCE) -> list[Outcome]:
+        time.sleep(self.pace * len(batch))
+        return super().save(batch, patience=patience)
+
+
+@pytest.mark.parametrize(
+    ("pace", "groups"), [(0.0, [64, 64, 64, 8]), (0.001, [64, 128, 8])], ids=["as quick as they are", "slower"]
+)
+def test_a_database_is_sent_small_groups_unless_it_is_slower_than_the_strategies(
+    pace: float, groups: list[int]
+) -> None:
+    store = Paced(pace)
+    with closing(Writer(store)) as writer:
+        lanes = lanes_on(writer, store, *(f"bot-{number:03}" for number in range(200)))
+        with writer._turning:
+            tickets = [leave(writer, lane, "1") for lane in lanes]
+        assert all(writer.wait(lane, ticket, 10) for lane, ticket in zip(lanes, tickets, strict=True))
+    found = [len(names) for names in store.tries]
+    # A moment in which the machine does something else may make any database a slow one.
+    assert found == groups or (pace == 0.0 and found[0] == 64)
+    assert sorted(name for names in store.tries for name in names) == sorted(lane.claim.strategy for lane in lanes)
+
+
+class Refilling(Choosy):
+    """A store during whose saves the same strategies leave another state."""
+
+    refill: Callable[[str], object]
+
+    def save(self, batch: Sequence[Revision], *, patience: float = PATIENCE) -> list[Outcome]:
+        for revision in batch if len(self.tries) < 2 else ():
+            self.refill(revision.claim.strategy)
+        return super().save(batch, patience=patience)
+
+
+def test_strategies_that_always_have_more_to_save_let_the_others_go_first() -> None:
+    store = Refilling()
+    with closing(Writer(store)) as writer:
+        lanes = lanes_on(writer, store, *(f"bot-{number:03}" for number in range(100)))
+        by_name = {lane.claim.strategy: lane for lane in lanes}
+        store.refill = lambda name: leave(writer, by_name[name], "2")
+        with writer._turning:
+            tickets = [leave(writer, lane, "1") for lane in lanes]
+        assert all(writer.wait(lane, ticket, 10) for lane, ticket in zip(lanes, tickets, strict=True))
+    assert set(store.tries[1]) > {f"bot-{number:03}" for number in range(64, 100)}
+
+
+@pytest.mark.parametrize(
+    ("sent", "took", "wanted"),
+    [(64, 0.1, 128), (128, 0.1, 256), (512, 0.08, 512), (512, 0.04, 256), (64, 0.001, 64), (100, 0.001, 64)],
+)
+def test_a_group_grows_while_the_database_is_slow_and_shrinks_again(sent: int, took: float, wanted: int) -> None:
+    assert _next_group(sent, took) == wanted
+
+
+def waited_for(writer: Writer, lanes: Sequence[Lane], timeout: float) -> list[float]:
+    """How long a thread for each lane waited, where all of their states land in one group; infinite: in vain."""
+    waits = [math.inf] * len(lanes)
+
+    def wait(index: int) -> None:
+        started = time.monotonic()
+        if writer.wait(lanes[index], tickets[index], timeout):
+            waits[index] = time.monotonic() - started
+
+    with writer._turning:
+        tickets = [leave(writer, lane, repr(time.perf_counter_ns())) for lane in lanes]
+        threads = [threading.Thread(target=wait, args=(index,)) for index in range(len(lanes))]
+        for thread in threads:
+            thread.start()
+        assert eventually(lambda: len(writer._watches) == len(lanes))
+    for thread in threads:
+        thread.join()
+    return waits
+
+
+def test_of_the_threads_that_wait_for_a_group_each_wakes_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, ringers = MemoryStore(), []
+    ring = Alarm.ring
+
+    def noted(alarm: Alarm) -> None:
+        ringers.append(threading.current_thread().name)
+        ring(alarm)
+
+    monkeypatch.setattr(Alarm, "ring", noted)
+    with closing(Writer(store)) as writer:
+        lanes = lanes_on(writer, store, *(f"bot-{number}" for number in range(20)))
+        assert max(waited_for(writer, lanes, 10)) < 10
+    assert len(ringers) >= 20
+    assert any(name != "stratvars-writer" for name in ringers)
+
+
+def test_one_that_has_left_when_it_was_to_wake_the_next_holds_nobody_up() -> None:
+    store = MemoryStore()
+    with closing(Writer(store)) as writer:
+        lanes = lanes_on(writer, store, *(f"bot-{number}" for number in range(20)))
+        # Several, for each turn of the writer wakes one, and there may be more than one.
+        writer._sleepers.extend(Watch(lanes[0], 0, lambda: None, is_thread=True) for _ in range(10))
+        waits = waited_for(writer, lanes, 10)
+        assert max(waits) < 2
+        assert not writer._sleepers
 
 
 def test_where_no_thread_can_be_started_the_waiting_caller_sends(monkeypatch: pytest.MonkeyPatch) -> None:

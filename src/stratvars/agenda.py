@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from stratvars import lease
 from stratvars.lane import Lane
@@ -36,7 +37,7 @@ class Agenda:
         del self._lanes[lane]
         self._working.pop(lane, None)
 
-    def note(self, lanes: Iterable[Lane]) -> None:
+    def note(self, lanes: Sequence[Lane]) -> None:
         """They have got something to send, or have sent it; some may not be served any more."""
         for lane in lanes:
             if lane not in self._lanes:
@@ -45,16 +46,24 @@ class Agenda:
                 self._working[lane] = None
             else:
                 self._working.pop(lane, None)
-                self._renew_at = min(self._renew_at, lease.now() + lane.lease.due_in)
+                self._renew_at = min(self._renew_at, lane.lease.due_at)
+
+    def put_back(self, lanes: Sequence[Lane]) -> None:
+        """``note`` of those that were sent: who has more to send is behind all who have not been sent yet."""
+        for lane in lanes:
+            self._working.pop(lane, None)
+        self.note(lanes)
 
     def works_only(self, lane: Lane) -> bool:
         """Whether no other lane has something to send."""
         return len(self._working) - (lane in self._working) == 0
 
-    def ready(self) -> list[Lane]:
-        """Those that have something to send, and may try it now."""
-        now = time.monotonic()
-        return [lane for lane in self._working if lane.holder is None and lane.retry_at <= now]
+    def ready(self, at_most: int | None = None) -> list[Lane]:
+        """Those that have something to send, and may try it now; so many, who have waited longest."""
+        return list(islice(self._ready(time.monotonic()), at_most))
+
+    def _ready(self, now: float) -> Iterator[Lane]:
+        return (lane for lane in self._working if lane.holder is None and lane.retry_at <= now)
 
     def due(self) -> list[Lane]:
         """Those that have nothing to send, and whose lease is to be renewed now."""
@@ -69,6 +78,8 @@ class Agenda:
         if there >= self._renew_at:
             delays = [max(lane.retry_at - now, lane.lease.due_in) for lane in self._idle()]
             self._renew_at = there + min(delays, default=math.inf)
+        if next(self._ready(now), None) is not None:
+            return 0.0
         tries = [lane.retry_at - now for lane in self._working if lane.holder is None]
         return max(min([self._renew_at - there, *tries]), 0.0)
 

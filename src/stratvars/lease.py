@@ -58,4 +58,9 @@ class Lease:
     @property
     def due_in(self) -> float:
         """Seconds until it is to be renewed; 0 when it is due."""
-        return max(max(self._since + self.length / _RENEWALS, self._not_before) - now(), 0.0)
+        return max(self.due_at - now(), 0.0)
+
+    @property
+    def due_at(self) -> float:
+        """When it is to be renewed, by ``now``."""
+        return max(self._since + self.length / _RENEWALS, self._not_before)

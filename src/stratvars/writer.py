@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from queue import Empty, SimpleQueue
 
 from stratvars.agenda import Agenda
@@ -27,25 +27,60 @@ from stratvars.store.base import PATIENCE, Store, Swift
 
 _AT_MOST = 2.0
 """Seconds for which a strategy's own thread waits for the database; longer waits are the writer's."""
-_AT_A_TIME = 128
-"""Threads that are woken before some of them may run. Each that waits for the interpreter's lock asks for it 200 times
-a second: a thousand of them take longer for that than for their work."""
+_IN_A_GROUP = 64
+"""Saves that are sent together at least, where so many wait. Of a thousand only one group is in the caches of the
+processor, and while it is with the database the strategies of the one before go on."""
+_SLOW = 0.2e-3
+"""Seconds for each save of a group, about twice what the interpreter takes: past that more are sent together."""
+_STANDSTILL = 0.005
+"""Seconds after which those are woken to whom nobody has passed it on."""
 _AT_ONCE = 8
 """Strategies that are given up between two looks for saves: each takes the database a moment of its own."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Watch:
-    """Somebody waits for a ticket of a lane; ``wake`` is called once, in the writer's thread, and must not raise."""
+    """Somebody waits for a ticket of a lane; ``wake`` is called in the writer's thread, and must not raise.
+
+    ``is_thread``: it is a thread that wakes the next one as soon as it is awake itself, so any of them may call it, and
+    more than once.
+    """
 
     lane: Lane
     ticket: int
     wake: Callable[[], object]
+    is_thread: bool = False
 
     @property
     def is_settled(self) -> bool:
         """Whether the ticket's state, or a newer one, is durable, or never will be."""
         return self.lane.done >= self.ticket or self.lane.holder is not None
+
+
+class Alarm:
+    """Rings once, for one thread that waits for it; a lock, for a signal may raise at any point."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def ring(self) -> None:
+        """End the wait, or the one that is still to come. May be called again, by anybody."""
+        try:  # noqa: SIM105  as quick as can be
+            self._lock.release()
+        except RuntimeError:  # it has rung
+            pass
+
+    @property
+    def has_rung(self) -> bool:
+        """Whether a wait would be over at once; before the wait is over."""
+        return not self._lock.locked()
+
+    def wait(self, timeout: float) -> None:
+        """Wait until it rings, for so many seconds at most."""
+        self._lock.acquire(timeout=timeout)
 
 
 class Writer:
@@ -67,6 +102,11 @@ class Writer:
         self._stopping = False
         self._together = 0
         """How many revisions the thread sent last time."""
+        self._at_most = _IN_A_GROUP
+        """How many it sends next time."""
+        self._sleepers: deque[Watch] = deque()
+        """Threads to be woken, each by the one before it."""
+        self._first_sleeper: Watch | None = None
         self._sender = Sender(store, self._guard, self._wake)
         self._pruner = Pruner(store)
 
@@ -98,9 +138,9 @@ class Writer:
             self._wake([lane])
         return ticket
 
-    def watch(self, lane: Lane, ticket: int, wake: Callable[[], object]) -> Watch:
-        """Have ``wake`` called when the ticket is settled; it may be so before this returns."""
-        watch = Watch(lane, ticket, wake)
+    def watch(self, lane: Lane, ticket: int, wake: Callable[[], object], *, is_thread: bool = False) -> Watch:
+        """Have ``wake`` called when the ticket is settled; it may be so before this returns. See ``Watch``."""
+        watch = Watch(lane, ticket, wake, is_thread)
         with self._guard:
             if not watch.is_settled:
                 self._watches.setdefault(lane, []).append(watch)
@@ -123,12 +163,13 @@ class Writer:
             self._send_within(swift, lane, min(end, time.monotonic() + _AT_MOST))
             if lane.done >= ticket:
                 return True
-        settled: SimpleQueue[None] = SimpleQueue()
-        watch = self.watch(lane, ticket, partial(settled.put, None))
+        alarm = Alarm()
+        watch = self.watch(lane, ticket, alarm.ring, is_thread=True)
         try:
             self._ring()
-            self._pass_time(settled, end - time.monotonic())
+            self._pass_time(alarm, end - time.monotonic())
         finally:
+            self._wake_next()
             if not watch.is_settled:  # else nobody looks at it any more
                 self.unwatch(watch)
         return lane.done >= ticket
@@ -138,11 +179,11 @@ class Writer:
 
         Where that takes longer the thread goes on with it; where it fails, the next start sees that the owner is dead.
         """
-        over: SimpleQueue[None] = SimpleQueue()
+        over = Alarm()
         self._pruner.forget(lane)
         with self._guard:
             self._agenda.remove(lane)
-            self._retired.append((lane, lambda: over.put(None)))
+            self._retired.append((lane, over.ring))
         self._ring()
         self._pass_time(over, timeout)
 
@@ -200,16 +241,15 @@ class Writer:
                 else:
                     self._thread = thread
 
-    def _pass_time(self, over: SimpleQueue[None], timeout: float) -> None:
-        """Wait until something is put into ``over``; where no thread can be had, do its work meanwhile."""
+    def _pass_time(self, over: Alarm, timeout: float) -> None:
+        """Wait until ``over`` rings; where no thread can be had, do its work meanwhile."""
         end = time.monotonic() + timeout
-        while self._has_no_thread and over.empty() and time.monotonic() < end:
+        while self._has_no_thread and not over.has_rung and time.monotonic() < end:
             delay = self._turn()
             time.sleep(0 if delay is None else min(delay, max(end - time.monotonic(), 0)))
             if delay is None:
                 break
-        with suppress(Empty):
-            over.get(timeout=max(end - time.monotonic(), 0))
+        over.wait(max(end - time.monotonic(), 0))
 
     def _run(self) -> None:
         delay: float | None = 0.0
@@ -235,10 +275,10 @@ class Writer:
             return self._take_turn()
 
     def _take_turn(self) -> float | None:
+        self._wake_all_where_it_stands_still()
         with self._guard:
-            ready = self._agenda.ready()
+            ready = self._agenda.ready(self._at_most)
             work = [(lane, revision) for lane in ready if (revision := lane.next())]
-            self._agenda.note(ready)
             idle = self._agenda.due()
             # Of a thousand that end together the last saves must not wait until all others are given up.
             retired, self._retired = self._retired[:_AT_ONCE], self._retired[_AT_ONCE:]
@@ -246,16 +286,21 @@ class Writer:
             self._together = len(work) or self._together
         if len(work) < len(ready):
             self._wake(ready)  # a lane with nothing new is done without being sent
+        began = time.monotonic()
         # Nobody else is held up by the wait for a row that somebody has locked.
         self._sender.send(work, PATIENCE if is_alone else LITTLE_PATIENCE)
+        if len(work) == self._at_most:
+            self._at_most = _next_group(len(work), time.monotonic() - began)
         self._sender.renew(idle)
         for lane, over in retired:
             with suppress(UnavailableError):
                 self._sender.give_up(lane)
             over()
         with self._guard:
-            self._agenda.note([*ready, *idle])
+            self._agenda.put_back([*ready, *idle])
             delay = 0.0 if self._retired else self._agenda.delay()
+        if self._sleepers:
+            delay = min(delay, _STANDSTILL)
         return delay if math.isfinite(delay) else None
 
     def _wake(self, lanes: Sequence[Lane]) -> None:
@@ -265,13 +310,42 @@ class Writer:
                 watches = self._watches.get(lane, [])
                 settled += [watch for watch in watches if watch.is_settled]
                 self._keep_watches(lane, [watch for watch in watches if not watch.is_settled])
-        for number, watch in enumerate(settled, 1):
-            watch.wake()
-            if number % _AT_A_TIME == 0:
-                time.sleep(0)
+        self._sleepers.extend(watch for watch in settled if watch.is_thread)
+        self._wake_next()
+        for watch in settled:
+            if not watch.is_thread:
+                watch.wake()
+
+    def _wake_next(self) -> None:
+        """Wake the thread whose turn it is.
+
+        One by one: each that waits for the interpreter's lock asks for it 200 times a second, and is switched to and
+        fro for that; hundreds of them would take longer for it than for their work.
+        """
+        try:
+            watch = self._sleepers[0]
+        except IndexError:
+            return
+        watch.wake()  # before it is taken out: a signal may raise in between
+        with suppress(ValueError):  # two threads may have woken the same one
+            self._sleepers.remove(watch)
+
+    def _wake_all_where_it_stands_still(self) -> None:
+        """Somebody who was to wake the next one was interrupted, or had left already."""
+        first = self._sleepers[0] if self._sleepers else None
+        while self._sleepers and first is self._first_sleeper:
+            self._wake_next()
+        self._first_sleeper = first
 
     def _keep_watches(self, lane: Lane, watches: list[Watch]) -> None:
         if watches:
             self._watches[lane] = watches
         else:
             self._watches.pop(lane, None)
+
+
+def _next_group(sent: int, took: float) -> int:
+    """How many saves to send together after so many took so long, where more may have waited."""
+    if took > _SLOW * sent:
+        return sent * 2
+    return max(sent // 2, _IN_A_GROUP) if took < _SLOW / 2 * sent else sent
