@@ -98,6 +98,8 @@ def _given(last: _Taken, changes: int, now: dict[str, Any]) -> _Taken:
             except UnsavableError:
                 pass  # held back, as any other
         fresh[name] = write(name, value, restless.get(name, NEW))
+    if not (restless or fresh):  # as where all is numbers and texts
+        return _Taken(changes, last.names, values, restless, _state(last, texts, {}), calm)
     if restless and not (restless.keys().isdisjoint(texts) and restless.keys().isdisjoint(fresh)):
         restless = {name: one for name, one in restless.items() if name not in texts and name not in fresh}
         calm = None

@@ -8,7 +8,8 @@ against a revision is that of the whole statement, which is then sent.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -30,21 +31,26 @@ Places = dict[tuple[str, str], rows.Known]
 """What the last save of a strategy left, by table and name. It only says where to look: the statement judges."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a save found, and whether it wrote.
 
     Attributes:
-        found: the writers' row as it was before.
+        writer: the writers' row as it was before.
         is_new: None when nothing was written; else whether the row of the current state was made anew.
         edits: that wait for the strategy.
         known: where it wrote; None also where that does not come back.
     """
 
-    found: Found
+    writer: tuple[int, int, str, str, str]
     is_new: bool | None
     edits: tuple[Edit, ...]
     known: rows.Known | None
+
+    @property
+    def found(self) -> Found:
+        """The same, to be judged."""
+        epoch, revision, start_id, owner, digest = self.writer
+        return Found(epoch, revision, start_id, owner, digest=digest)
 
 
 def save(connection: WatchedConnection, batch: Sequence[Revision], patience: float, places: Places) -> list[Outcome]:
@@ -130,7 +136,7 @@ def _signed(connection: WatchedConnection, revision: Revision) -> Revision:
     connection.execute(sql["ask"].encode(), rows.ask(revision.claim.strategy, revision.signed, "", PATIENCE))
     row = connection.execute(sql["asked"].encode(), {"token": revision.signed.token}).fetchone()
     made = () if row is None else (Resolution(int(row[0]), Fate.APPLIED),)
-    return replace(revision, resolves=(*revision.resolves, *made))
+    return revision._replace(resolves=(*revision.resolves, *made))
 
 
 def _send(connection: WatchedConnection, batch: Sequence[Revision], patience: float) -> dict[str, Answer]:
@@ -141,24 +147,24 @@ def _send(connection: WatchedConnection, batch: Sequence[Revision], patience: fl
     else:
         cursor = connection.execute(sql["save_all"].encode(), rows.save_all(batch, patience))
     answers = {}
-    for strategy, epoch, revision, start_id, owner, digest, is_new, edits, *places in cursor.fetchall():
-        found = Found(epoch, revision, start_id, owner, digest=digest)
-        known = rows.Known(*places[0].encode().split()) if places and is_new is not None else None
-        answers[strategy] = Answer(found, is_new, rows.waiting(edits), known)
+    for strategy, *writer, is_new, edits, places in cursor.fetchall():
+        known = rows.Known(*places.encode().split()) if places and is_new is not None else None
+        answers[strategy] = Answer(tuple(writer), is_new, rows.waiting(edits), known)
     return answers
 
 
 def _outcome(connection: WatchedConnection, revision: Revision, answer: Answer | None) -> Outcome | None:
     """None when it is to be sent again."""
+    if answer is not None and answer.is_new is not None:
+        # The statement has written it, so nothing speaks against it: it asks for what ``judge`` asks for.
+        was_missing = answer.is_new and answer.found.digest != ""
+        return Saved(revision.number, was_missing, _left(revision, answer.edits))
     verdict = judge(revision, None if answer is None else answer.found)
     if isinstance(verdict, Saved) and answer is not None:
         return replace(verdict, edits=_left(revision, answer.edits))
     if verdict is not None or answer is None:
         return verdict
-    # Nothing speaks against it: it was written, unless the current state is another than the last save left.
-    if answer.is_new is not None:
-        was_missing = answer.is_new and answer.found.digest != ""
-        return Saved(revision.number, was_missing, _left(revision, answer.edits))
+    # Nothing speaks against it, but the current state is another than the last save left.
     query = statements(revision.claim.table)["variables"].encode()
     row = connection.execute(query, {"strategy": revision.claim.strategy}).fetchone()
     if row is None or digest_of(row[0]) in {answer.found.digest, revision.digest}:
@@ -169,5 +175,7 @@ def _outcome(connection: WatchedConnection, revision: Revision, answer: Answer |
 
 def _left(revision: Revision, edits: Sequence[Edit]) -> tuple[Edit, ...]:
     """The edits that still wait after this revision, which was read with them."""
+    if not edits:
+        return ()
     resolved = {resolution.number for resolution in revision.resolves}
     return tuple(edit for edit in edits if edit.number not in resolved)

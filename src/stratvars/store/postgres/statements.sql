@@ -303,7 +303,7 @@ FROM found LEFT JOIN done ON true LEFT JOIN written ON true
 SELECT found.strategy_id, found.w_epoch, found.w_revision, found.w_start_id, found.owner, found.w_digest, done.is_new, (
     SELECT json_agg(json_build_array(id, change, format, author, note, token))::text FROM taken
     WHERE taken.strategy_id = found.strategy_id
-)
+), NULL
 FROM found LEFT JOIN done ON done.strategy_id = found.strategy_id
 
 -- :resolve  what became of edits, in the transaction of the revision that holds them
