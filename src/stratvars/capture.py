@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from stratvars.codec.imprint import NEW, Calm, Written, calm_of, is_as_it_was, look_again, restored, write
 from stratvars.codec.registry import IMMUTABLE
-from stratvars.codec.writing import encode
+from stratvars.codec.writing import encode, encode_plain
 from stratvars.errors import UnsavableError
 from stratvars.revision import State
 from stratvars.vars import Vars, changes_of, lock_of
@@ -87,10 +87,11 @@ def _looked_at(last: _Taken) -> _Taken:
 def _given(last: _Taken, changes: int, now: dict[str, Any]) -> _Taken:
     """The same names: which of them have other objects, and what has changed in place of the rest."""
     values, restless, calm = list(now.values()), last.restless, last.calm
-    texts: dict[str, str] = {}
+    others = {name: now[name] for name in compress(last.names, map(is_not, values, last.values))}
+    texts = encode_plain(others)
     fresh: dict[str, Written] = {}
-    for name in compress(last.names, map(is_not, values, last.values)):
-        value = now[name]
+    for name in others.keys() - texts.keys() if len(texts) < len(others) else ():
+        value = others[name]
         if type(value) in IMMUTABLE:
             try:
                 texts[name] = encode(value, name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 from stratvars.codec import jsontext
@@ -10,6 +12,7 @@ from stratvars.codec.registry import ENCODERS, IMMUTABLE
 from stratvars.errors import UnsavableError
 
 _ALWAYS_STORABLE = frozenset({type(None), bool, int, float, str})
+_LARGEST = 2**63
 _NO_STACK_LEFT = (
     "it is nested too deeply for what is left of the stack here; save from a function that is called less deeply"
 )
@@ -27,6 +30,21 @@ def encode(value: object, name: str = "") -> str:
         return jsontext.write(ENCODERS[type(value)](value, LIMIT)).decode()
     except (Refusal, RecursionError) as error:
         raise _unsavable(error, name) from None
+
+
+def encode_plain(values: Mapping[str, Any]) -> dict[str, str]:
+    """The texts of those that are plain JSON as they are, as ``encode`` writes them: most numbers and short texts.
+
+    At once, for most of what changes between two backups is such.
+    """
+    return {
+        name: jsontext.write(value).decode()
+        for name, value in values.items()
+        if (kind := type(value)) is bool
+        or (kind is float and isfinite(value))
+        or (kind is int and -_LARGEST <= value <= _LARGEST)
+        or (kind is str and value.isascii())
+    }
 
 
 def check(value: object, name: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from stratvars.edits import Asked, Edit, Fate
-from stratvars.revision import Claim, Entry, Holder, Renewing, Revision, Stored
+from stratvars.revision import Claim, Entry, Holder, Renewing, Revision, Stored, digest_of
 from stratvars.store.current import asked_from, edit_from, entry_from, stored_from
 
 _ADDED, _WRITER, _APART = 2500, 500, 2000
@@ -21,10 +21,13 @@ _NOWHERE = b"(0,0)"
 class Known(NamedTuple):
     """Where a save left the rows of its strategy, and in which transaction; each as the server's text of it.
 
+    ``claimed`` is what each save of its claim says, by the names of the parameters.
+
     The server clears away what a row was before only where the row is looked for by its name, and once its page is half
     full. Done every few saves, each new version finds room beside the one before it, and the indexes stay small.
     """
 
+    claimed: dict[str, bytes]
     writer_place: bytes
     row_place: bytes
     row_xmin: bytes
@@ -35,8 +38,9 @@ class Known(NamedTuple):
         """What a save leaves that looked here, and brings back ``found``."""
         size = len(revision.variables)
         before = 0 if self._is_crowded else self.added
+        added = before + (size if _WRITER < size < _APART else _WRITER)
         writer_place, row_place, row_xmin = found.split()
-        return Known(writer_place, row_place, row_xmin, before + max(_WRITER, size if size < _APART else 0))
+        return Known(self.claimed, writer_place, row_place, row_xmin, added)
 
     @property
     def statement(self) -> str:
@@ -137,21 +141,27 @@ def _said(revision: Revision) -> dict[str, object]:
     }
 
 
-def save_known(revision: Revision, patience: float, known: Known) -> dict[str, bytes]:
-    """The parameters of ``save_known`` as texts; ``patience`` in seconds."""
-    claim = revision.claim
-    variables = revision.variables.encode()
-    changed = variables if revision.changed is revision.variables else revision.changed.encode()
+def claimed(claim: Claim) -> dict[str, bytes]:
+    """What all saves of a claim say, as texts by the names of the parameters."""
     return {
-        "patience": milliseconds(patience).encode(),
         "strategy": claim.strategy.encode(),
         "epoch": b"%d" % claim.epoch,
         "start_id": claim.start_id.encode(),
         "lease": repr(claim.lease).encode(),
+    }
+
+
+def save_known(revision: Revision, patience: float, known: Known) -> dict[str, bytes]:
+    """The parameters of ``save_known`` as texts; ``patience`` in seconds."""
+    variables = revision.variables.encode()
+    changed = variables if revision.changed is revision.variables else revision.changed.encode()
+    return {
+        **known.claimed,
+        "patience": milliseconds(patience).encode(),
         "number": b"%d" % revision.number,
         "follows": b"%d" % revision.follows,
         "variables": variables,
-        "digest": revision.digest.encode(),
+        "digest": digest_of(variables).encode(),
         "reason": revision.reason.encode(),
         "complete": b"t" if revision.complete else b"f",
         "held_back": revision.held_back.encode(),

@@ -38,13 +38,13 @@ class Answer(NamedTuple):
         writer: the writers' row as it was before.
         is_new: None when nothing was written; else whether the row of the current state was made anew.
         edits: that wait for the strategy.
-        known: where it wrote; None also where that does not come back.
+        places: where it wrote; nothing also where that does not come back.
     """
 
     writer: tuple[int, int, str, str, str]
     is_new: bool | None
     edits: tuple[Edit, ...]
-    known: rows.Known | None
+    places: list[bytes]
 
     @property
     def found(self) -> Found:
@@ -112,11 +112,11 @@ def key_of(revision: Revision) -> tuple[str, str]:
 
 
 def _note(places: Places, revision: Revision, answer: Answer | None) -> None:
-    known = None if answer is None else answer.known
-    if known is None:
+    if answer is None or not answer.places:
         places.pop(key_of(revision), None)
     else:
-        places[key_of(revision)] = known
+        writer_place, row_place, row_xmin = answer.places
+        places[key_of(revision)] = rows.Known(rows.claimed(revision.claim), writer_place, row_place, row_xmin)
 
 
 def resolve(connection: WatchedConnection, batch: Sequence[Revision], outcomes: Sequence[Outcome]) -> None:
@@ -148,8 +148,8 @@ def _send(connection: WatchedConnection, batch: Sequence[Revision], patience: fl
         cursor = connection.execute(sql["save_all"].encode(), rows.save_all(batch, patience))
     answers = {}
     for strategy, *writer, is_new, edits, places in cursor.fetchall():
-        known = rows.Known(*places.encode().split()) if places and is_new is not None else None
-        answers[strategy] = Answer(tuple(writer), is_new, rows.waiting(edits), known)
+        found = places.encode().split() if places and is_new is not None else []
+        answers[strategy] = Answer(tuple(writer), is_new, rows.waiting(edits), found)
     return answers
 
 
