@@ -11,6 +11,7 @@ from same import same, thorough, values
 
 from examples import EXAMPLES
 from stratvars import codec
+from stratvars.codec.writing import encode_plain
 from stratvars.errors import UndecodableError
 from stratvars.members import read_members
 from stratvars.revision import join_texts, split_texts
@@ -73,3 +74,19 @@ def outcome(read: Any, written: str) -> object:
 def test_a_name_that_stands_twice_is_refused(text: str) -> None:
     with pytest.raises(UndecodableError, match="twice"):
         read_members(text)
+
+
+PLAIN: list[Any] = [True, 0, 2**63, 2**63 + 1, -(2**63) - 1, 2**2048, -0.0, 1e16, 5e-324, 1e400, -1e400, float("nan")]
+PLAIN += ["", 'a\n"b\\c\x00\x7f', "\u00e9", "\ud800", "\u2028", None, (1,)]
+
+
+@thorough
+@given(st.lists(values | st.sampled_from(PLAIN)))
+def test_numbers_and_texts_are_written_at_once_as_each_alone(several: list[Any]) -> None:
+    named = {f"v{number}": value for number, value in enumerate(several)}
+    for name, text in encode_plain(named).items():
+        assert text == codec.encode(named[name])
+
+
+def test_what_is_nearly_always_assigned_is_written_at_once() -> None:
+    assert list(encode_plain({"a": 1, "b": 1.5, "c": "long", "d": False, "e": 1e400, "f": "\ud800"})) == list("abcd")
