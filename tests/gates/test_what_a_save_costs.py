@@ -19,7 +19,7 @@ import pytest
 
 from postgres.proxy import Counts, Proxy
 from stratvars import Backup
-from stratvars.codec import writing
+from stratvars.codec import jsontext
 from stratvars.revision import Reason
 from stratvars.store.postgres.store import PostgresStore
 from stratvars.store.sqlite.store import SqliteStore
@@ -163,9 +163,9 @@ def encoded(work: Callable[[], object]) -> int:
     """How many values were made text meanwhile, in this thread."""
     calls = 0
 
-    def look(frame: FrameType, event: str, _: object) -> None:
+    def look(_: FrameType, event: str, called: object) -> None:
         nonlocal calls
-        calls += event == "call" and frame.f_code is writing.encode.__code__
+        calls += event == "c_call" and called is jsontext.write
 
     sys.setprofile(look)
     work()

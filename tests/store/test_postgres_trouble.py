@@ -51,6 +51,7 @@ def test_a_save_that_waits_for_its_own_ghost_is_saved_once(
     assert store.save([nth(claim, 1)]) == [Saved(1)]
     outcome: list[object] = []
     with connect.WatchedConnection.connect(pg_url) as other:
+        other.execute("SELECT")  # a transaction begins
         assert saving.save(other, [nth(claim, 2)], 1.0, {}) == [Saved(2)]
         mine = nth(claim, 1 + ghost)
         thread = threading.Thread(target=lambda: outcome.extend(store.save([mine])))

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 Row = tuple[bytes | None, ...]
 """What came back, each value as the server's text of it."""
 
-_PLACE = re.compile(r"%\((\w+)\)s|%%")
+_PLACE = re.compile(r"%\((\w+)\)([sb])|%%")
+_BINARY = "b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +40,34 @@ class Statement:
 
     Attributes:
         text: as the server takes it.
-        bound: the parameters in the order of their numbers, from their texts by name.
+        bound: the parameters in the order of their numbers, by name.
+        formats: for each of them 1 where it is not a text but binary; None where all are texts.
     """
 
     text: bytes
     bound: Callable[[Mapping[str, bytes]], Sequence[bytes]]
+    formats: Sequence[int] | None
 
 
 @cache
 def statement(table: str, name: str) -> Statement:
     """One of ``statements.sql``."""
     names: dict[str, int] = {}
+    formats: list[int] = []
 
     def number(found: re.Match[str]) -> str:
-        return "%" if found[1] is None else f"${names.setdefault(found[1], len(names) + 1)}"
+        if found[1] is None:
+            return "%"
+        if found[1] not in names:
+            names[found[1]] = len(names) + 1
+            formats.append(int(found[2] == _BINARY))
+        return f"${names[found[1]]}"
 
-    text = _PLACE.sub(number, statements(table)[name])
+    text = _PLACE.sub(number, statements(table)[name]).encode()
     if len(names) == 1:
         [only] = names
-        return Statement(text.encode(), lambda values: (values[only],))
-    return Statement(text.encode(), itemgetter(*names))
+        return Statement(text, lambda values: (values[only],), None)
+    return Statement(text, itemgetter(*names), formats if any(formats) else None)
 
 
 def ask(connection: WatchedConnection, wanted: Statement, values: Mapping[str, bytes]) -> list[Row]:
@@ -67,7 +76,7 @@ def ask(connection: WatchedConnection, wanted: Statement, values: Mapping[str, b
     Args:
         connection: on which nothing else is going on.
         wanted: the statement.
-        values: the texts of its parameters as the server reads them, by name; none holds a NUL.
+        values: its parameters as the server reads them, by name; no text holds a NUL.
 
     Raises:
         psycopg.Error: as the driver's own ``execute``.
@@ -86,10 +95,10 @@ def _answer(connection: WatchedConnection, wanted: Statement, bound: Sequence[by
     pgconn = connection.pgconn
     if connection.prepare_threshold is None or wanted.text not in connection.hot:
         connection.hot[wanted.text] = None
-        pgconn.send_query_params(wanted.text, bound)
+        pgconn.send_query_params(wanted.text, bound, param_formats=wanted.formats)
         results = yield from generators.execute(pgconn)
     elif (name := connection.hot[wanted.text]) is not None:
-        pgconn.send_query_prepared(name, bound)
+        pgconn.send_query_prepared(name, bound, wanted.formats)
         results = yield from generators.execute(pgconn)
     else:
         results = yield from _prepared(connection, wanted, bound)
@@ -97,32 +106,35 @@ def _answer(connection: WatchedConnection, wanted: Statement, bound: Sequence[by
 
 
 def _prepared(connection: WatchedConnection, wanted: Statement, bound: Sequence[bytes]) -> PQGen[list[PGresult]]:
-    """Prepare it and send it."""
+    """Prepare it and send it. Its name is noted only where the server has: it may be told to stop before."""
     pgconn = connection.pgconn
     # Behind a pooler a session may have been another process's: one name is one text, whoever prepared it.
     name = b"sv_" + sha256(wanted.text).hexdigest()[:16].encode()
     if capabilities.has_pipeline():
-        results = yield from _pipelined(pgconn, name, wanted.text, bound)
+        made, results = yield from _pipelined(pgconn, name, wanted, bound)
+        _checked(connection, made)
     else:
         pgconn.send_prepare(name, wanted.text)
         made = yield from generators.execute(pgconn)
         _checked(connection, made)
-        pgconn.send_query_prepared(name, bound)
+        pgconn.send_query_prepared(name, bound, wanted.formats)
         results = yield from generators.execute(pgconn)
     connection.hot[wanted.text] = name
     return results
 
 
-def _pipelined(pgconn: PGconn, name: bytes, text: bytes, bound: Sequence[bytes]) -> PQGen[list[PGresult]]:
+def _pipelined(
+    pgconn: PGconn, name: bytes, wanted: Statement, bound: Sequence[bytes]
+) -> PQGen[tuple[list[PGresult], list[PGresult]]]:
     pgconn.enter_pipeline_mode()
-    pgconn.send_prepare(name, text)
-    pgconn.send_query_prepared(name, bound)
+    pgconn.send_prepare(name, wanted.text)
+    pgconn.send_query_prepared(name, bound, wanted.formats)
     pgconn.pipeline_sync()
     made: list[PGresult] = yield from generators.execute(pgconn)
     results: list[PGresult] = yield from generators.fetch_many(pgconn)
     yield from generators.fetch_many(pgconn)  # the end of the pipeline
     pgconn.exit_pipeline_mode()
-    return made if made[-1].status == ExecStatus.FATAL_ERROR else results
+    return made, results
 
 
 def _checked(connection: WatchedConnection, results: Sequence[PGresult]) -> PGresult:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from struct import pack
 from typing import Any, NamedTuple
 
 import msgspec
@@ -16,18 +17,21 @@ from stratvars.store.current import asked_from, edit_from, entry_from, stored_fr
 _ADDED, _WRITER, _APART = 2500, 500, 2000
 """Bytes that may be added to a page of 8 KB, those of a writers' row, and from which on a text does not stand there."""
 _NOWHERE = b"(0,0)"
+_TEXT = 25
+"""The server's number of the type text, in pg_type; it is the same everywhere."""
 
 
 class Known(NamedTuple):
     """Where a save left the rows of its strategy, and in which transaction; each as the server's text of it.
 
-    ``claimed`` is what each save of its claim says, by the names of the parameters.
+    ``said`` is what each save of the claim says, by the names of the parameters.
 
     The server clears away what a row was before only where the row is looked for by its name, and once its page is half
     full. Done every few saves, each new version finds room beside the one before it, and the indexes stay small.
     """
 
-    claimed: dict[str, bytes]
+    claim: Claim
+    said: dict[str, bytes]
     writer_place: bytes
     row_place: bytes
     row_xmin: bytes
@@ -40,7 +44,7 @@ class Known(NamedTuple):
         before = 0 if self._is_crowded else self.added
         added = before + (size if _WRITER < size < _APART else _WRITER)
         writer_place, row_place, row_xmin = found.split()
-        return Known(self.claimed, writer_place, row_place, row_xmin, added)
+        return Known(self.claim, self.said, writer_place, row_place, row_xmin, added)
 
     @property
     def statement(self) -> str:
@@ -52,6 +56,11 @@ class Known(NamedTuple):
         """Where to look, for the statement."""
         place = _NOWHERE if self._is_crowded else self.writer_place
         return {"writer_place": place, "row_place": self.row_place, "row_xmin": self.row_xmin}
+
+    def save(self, revision: Revision, patience: float) -> dict[str, bytes]:
+        """The parameters of the statement; ``patience`` in seconds."""
+        said = self.said if revision.claim is self.claim else claimed(revision.claim)
+        return {**save(revision, patience, said), **self.places}
 
     @property
     def _is_crowded(self) -> bool:
@@ -101,23 +110,28 @@ def take(wanted: Claim, take_over: Holder | None, patience: float) -> dict[str, 
     }
 
 
-def save(revision: Revision, patience: float) -> dict[str, object]:
-    """The parameters of ``save``; ``patience`` in seconds."""
-    texts = {"variables": revision.variables, "changed": revision.changed}
-    return {"patience": milliseconds(patience), **_said(revision), **texts}
+def save_all(batch: Sequence[Revision], patience: float) -> dict[str, bytes]:
+    """The parameters of ``save_all``, as ``save`` has them; ``patience`` in seconds.
 
-
-def save_all(batch: Sequence[Revision], patience: float) -> dict[str, object]:
-    """The parameters of ``save_all``; ``patience`` in seconds.
-
-    One text and two arrays: an array for each value would take the driver longer than all the rest of a save.
+    One text and two arrays: an array for each value would take longer than all the rest of a save.
     """
     return {
-        "patience": milliseconds(patience),
-        "saves": msgspec.json.encode([_said(revision) for revision in batch]).decode(),
-        "states": [revision.variables for revision in batch],
-        "changes": [revision.changed for revision in batch],
+        "patience": milliseconds(patience).encode(),
+        "saves": msgspec.json.encode([_said(revision) for revision in batch]),
+        "states": _array([revision.variables for revision in batch]),
+        "changes": _array([revision.changed for revision in batch]),
     }
+
+
+def _array(texts: Sequence[str]) -> bytes:
+    """Texts as the server reads an array in binary: one dimension, no nulls, the type, the length, the first index.
+
+    See array_recv in src/backend/utils/adt/arrayfuncs.c of its source.
+    """
+    items = [text.encode() for text in texts]
+    lengths = pack(f">{len(items)}i", *map(len, items))
+    parts = [part for index, item in enumerate(items) for part in (lengths[4 * index : 4 * index + 4], item)]
+    return pack(">5i", 1, 0, _TEXT, len(items), 1) + b"".join(parts)
 
 
 def _said(revision: Revision) -> dict[str, object]:
@@ -151,12 +165,18 @@ def claimed(claim: Claim) -> dict[str, bytes]:
     }
 
 
-def save_known(revision: Revision, patience: float, known: Known) -> dict[str, bytes]:
-    """The parameters of ``save_known`` as texts; ``patience`` in seconds."""
+def save(revision: Revision, patience: float, of_claim: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The parameters of ``save`` as texts.
+
+    Args:
+        revision: which.
+        patience: in seconds.
+        of_claim: what ``claimed`` says of its claim.
+    """
     variables = revision.variables.encode()
     changed = variables if revision.changed is revision.variables else revision.changed.encode()
     return {
-        **known.claimed,
+        **of_claim,
         "patience": milliseconds(patience).encode(),
         "number": b"%d" % revision.number,
         "follows": b"%d" % revision.follows,
@@ -169,7 +189,7 @@ def save_known(revision: Revision, patience: float, known: Known) -> dict[str, b
         "snapshot": b"t" if revision.snapshot else b"f",
         "changed": changed,
         "removed": revision.removed.encode(),
-        **known.places,
+        "over": revision.over.encode(),
     }
 
 

@@ -25,6 +25,7 @@ from stratvars.store.postgres.statements import statements
 from stratvars.store.verdict import Found, judge
 
 _TRIES = 3
+_TRUE = b"t"
 
 
 Places = dict[tuple[str, str], rows.Known]
@@ -35,13 +36,13 @@ class Answer(NamedTuple):
     """What a save found, and whether it wrote.
 
     Attributes:
-        writer: the writers' row as it was before.
+        writer: the writers' row as it was before, as texts.
         is_new: None when nothing was written; else whether the row of the current state was made anew.
         edits: that wait for the strategy.
         places: where it wrote; nothing also where that does not come back.
     """
 
-    writer: tuple[int, int, str, str, str]
+    writer: hot.Row
     is_new: bool | None
     edits: tuple[Edit, ...]
     places: list[bytes]
@@ -49,8 +50,8 @@ class Answer(NamedTuple):
     @property
     def found(self) -> Found:
         """The same, to be judged."""
-        epoch, revision, start_id, owner, digest = self.writer
-        return Found(epoch, revision, start_id, owner, digest=digest)
+        epoch, revision, start_id, owner, digest = [(text or b"").decode() for text in self.writer]
+        return Found(int(epoch), int(revision), start_id, owner, digest=digest)
 
 
 def save(connection: WatchedConnection, batch: Sequence[Revision], patience: float, places: Places) -> list[Outcome]:
@@ -96,7 +97,7 @@ def save_known(
         return None
     del places[key_of(revision)]
     try:
-        found = hot.ask(connection, statement, rows.save_known(revision, patience, known))
+        found = hot.ask(connection, statement, known.save(revision, patience))
     except psycopg.errors.InvalidTextRepresentation:
         return None  # somebody wrote the current state in this very moment: what was written is undone
     if not found:
@@ -116,7 +117,8 @@ def _note(places: Places, revision: Revision, answer: Answer | None) -> None:
         places.pop(key_of(revision), None)
     else:
         writer_place, row_place, row_xmin = answer.places
-        places[key_of(revision)] = rows.Known(rows.claimed(revision.claim), writer_place, row_place, row_xmin)
+        said = rows.claimed(revision.claim)
+        places[key_of(revision)] = rows.Known(revision.claim, said, writer_place, row_place, row_xmin)
 
 
 def resolve(connection: WatchedConnection, batch: Sequence[Revision], outcomes: Sequence[Outcome]) -> None:
@@ -141,15 +143,17 @@ def _signed(connection: WatchedConnection, revision: Revision) -> Revision:
 
 def _send(connection: WatchedConnection, batch: Sequence[Revision], patience: float) -> dict[str, Answer]:
     """The answers, by strategy; one that has no writers' row is not among them."""
-    sql = statements(batch[0].claim.table)
+    claim = batch[0].claim
     if len(batch) == 1:
-        cursor = connection.execute(sql["save"].encode(), rows.save(batch[0], patience))
+        values = rows.save(batch[0], patience, rows.claimed(claim))
+        found = hot.ask(connection, hot.statement(claim.table, "save"), values)
     else:
-        cursor = connection.execute(sql["save_all"].encode(), rows.save_all(batch, patience))
+        found = hot.ask(connection, hot.statement(claim.table, "save_all"), rows.save_all(batch, patience))
     answers = {}
-    for strategy, *writer, is_new, edits, places in cursor.fetchall():
-        found = places.encode().split() if places and is_new is not None else []
-        answers[strategy] = Answer(tuple(writer), is_new, rows.waiting(edits), found)
+    for strategy, *writer, is_new, edits, places in found:
+        where = places.split() if places else []
+        wrote = None if is_new is None else is_new == _TRUE
+        answers[(strategy or b"").decode()] = Answer(tuple(writer), wrote, rows.waiting(edits), where)
     return answers
 
 

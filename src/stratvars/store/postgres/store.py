@@ -91,7 +91,8 @@ class PostgresStore:
         def work(connection: WatchedConnection) -> None:
             with transaction(connection):
                 connection.execute(sql["settings"].encode(), {"patience": rows.milliseconds(PATIENCE)})
-                connection.execute(sql["keep_fenced"].encode(), rows.save(revision, PATIENCE))
+                values = rows.save(revision, PATIENCE, rows.claimed(revision.claim))
+                hot.ask(connection, hot.statement(revision.claim.table, "keep_fenced"), values)
 
         self._run(work)
 
