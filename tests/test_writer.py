@@ -22,7 +22,8 @@ from stratvars.outcome import Outcome
 from stratvars.revision import Claim, Holder, Reason, Revision, State
 from stratvars.store.base import PATIENCE
 from stratvars.store.memory import MemoryStore
-from stratvars.writer import Alarm, Watch, Writer, _next_group
+from stratvars.waking import Alarm
+from stratvars.writer import Writer, _next_group
 
 
 class Unforeseen(MemoryStore):
@@ -212,7 +213,7 @@ def waited_for(writer: Writer, lanes: Sequence[Lane], timeout: float) -> list[fl
         threads = [threading.Thread(target=wait, args=(index,)) for index in range(len(lanes))]
         for thread in threads:
             thread.start()
-        assert eventually(lambda: len(writer._watches) == len(lanes))
+        assert eventually(lambda: len(writer._waiting) == len(lanes))
     for thread in threads:
         thread.join()
     return waits
@@ -234,15 +235,27 @@ def test_of_the_threads_that_wait_for_a_group_each_wakes_the_next_one(monkeypatc
     assert any(name != "stratvars-writer" for name in ringers)
 
 
+def test_who_does_not_wait_in_a_thread_is_called_as_soon_as_the_state_is_durable() -> None:
+    store, called = MemoryStore(), threading.Event()
+    with closing(Writer(store)) as writer:
+        [lane] = lanes_on(writer, store, "bot")
+        with writer._turning:
+            watch = writer.watch(lane, leave(writer, lane, "1"), called.set)
+            assert not called.is_set()
+        assert called.wait(2)
+        assert watch.is_settled
+        assert lane not in writer._waiting
+
+
 def test_one_that_has_left_when_it_was_to_wake_the_next_holds_nobody_up() -> None:
     store = MemoryStore()
     with closing(Writer(store)) as writer:
         lanes = lanes_on(writer, store, *(f"bot-{number}" for number in range(20)))
         # Several, for each turn of the writer wakes one, and there may be more than one.
-        writer._sleepers.extend(Watch(lanes[0], 0, lambda: None, is_thread=True) for _ in range(10))
+        writer._waiting._sleepers.extend(Alarm(lanes[0], 0) for _ in range(10))
         waits = waited_for(writer, lanes, 10)
         assert max(waits) < 2
-        assert not writer._sleepers
+        assert not writer._waiting.has_sleepers
 
 
 def test_where_no_thread_can_be_started_the_waiting_caller_sends(monkeypatch: pytest.MonkeyPatch) -> None:

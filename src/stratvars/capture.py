@@ -90,7 +90,7 @@ def _given(last: _Taken, changes: int, now: dict[str, Any]) -> _Taken:
     others = {name: now[name] for name in compress(last.names, map(is_not, values, last.values))}
     texts = encode_plain(others)
     fresh: dict[str, Written] = {}
-    for name in others.keys() - texts.keys() if len(texts) < len(others) else ():
+    for name in [name for name in others if name not in texts] if len(texts) < len(others) else ():
         value = others[name]
         if type(value) in IMMUTABLE:
             try:

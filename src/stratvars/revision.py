@@ -279,9 +279,14 @@ _name_text: Final = lru_cache(10_000)(as_json)
 """The same names stand in every state."""
 
 
-def digest_of(text: str | bytes) -> str:
+def digest_of(text: str) -> str:
     """SHA-256 of the text's UTF-8 bytes, in hexadecimal; of what was no UTF-8 (PEP 383), of the bytes as they were."""
-    return hashlib.sha256(text.encode(errors="surrogateescape") if isinstance(text, str) else text).hexdigest()
+    return digest_of_bytes(text.encode(errors="surrogateescape"))
+
+
+def digest_of_bytes(text: bytes) -> str:
+    """The same of a text that is encoded already."""
+    return hashlib.sha256(text).hexdigest()
 
 
 def join_texts(texts: Mapping[str, str]) -> str:

@@ -10,10 +10,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from stratvars.agenda import Agenda
@@ -24,6 +22,7 @@ from stratvars.pruner import Pruner
 from stratvars.retention import ALL, Retention
 from stratvars.sender import LITTLE_PATIENCE, Sender
 from stratvars.store.base import PATIENCE, Store, Swift
+from stratvars.waking import Alarm, Call, Waiting, Watch
 
 _AT_MOST = 2.0
 """Seconds for which a strategy's own thread waits for the database; longer waits are the writer's."""
@@ -38,51 +37,6 @@ _AT_ONCE = 8
 """Strategies that are given up between two looks for saves: each takes the database a moment of its own."""
 
 
-@dataclass(slots=True, eq=False)
-class Watch:
-    """Somebody waits for a ticket of a lane; ``wake`` is called in the writer's thread, and must not raise.
-
-    ``is_thread``: it is a thread that wakes the next one as soon as it is awake itself, so any of them may call it, and
-    more than once.
-    """
-
-    lane: Lane
-    ticket: int
-    wake: Callable[[], object]
-    is_thread: bool = False
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether the ticket's state, or a newer one, is durable, or never will be."""
-        return self.lane.done >= self.ticket or self.lane.holder is not None
-
-
-class Alarm:
-    """Rings once, for one thread that waits for it; a lock, for a signal may raise at any point."""
-
-    __slots__ = ("_lock",)
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._lock.acquire()
-
-    def ring(self) -> None:
-        """End the wait, or the one that is still to come. May be called again, by anybody."""
-        try:  # noqa: SIM105  as quick as can be
-            self._lock.release()
-        except RuntimeError:  # it has rung
-            pass
-
-    @property
-    def has_rung(self) -> bool:
-        """Whether a wait would be over at once; before the wait is over."""
-        return not self._lock.locked()
-
-    def wait(self, timeout: float) -> None:
-        """Wait until it rings, for so many seconds at most."""
-        self._lock.acquire(timeout=timeout)
-
-
 class Writer:
     """Sends the offers of its lanes to one store. Thread-safe; the thread starts with the first offer."""
 
@@ -95,7 +49,7 @@ class Writer:
         self._turning = threading.RLock()
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._agenda = Agenda()
-        self._watches: dict[Lane, list[Watch]] = {}
+        self._waiting = Waiting()
         self._retired: list[tuple[Lane, Callable[[], object]]] = []
         self._thread: threading.Thread | None = None
         self._has_no_thread = False
@@ -104,9 +58,6 @@ class Writer:
         """How many revisions the thread sent last time."""
         self._at_most = _IN_A_GROUP
         """How many it sends next time."""
-        self._sleepers: deque[Watch] = deque()
-        """Threads to be woken, each by the one before it."""
-        self._first_sleeper: Watch | None = None
         self._sender = Sender(store, self._guard, self._wake)
         self._pruner = Pruner(store)
 
@@ -134,24 +85,28 @@ class Writer:
         if has_work:
             if not is_awaited:
                 self._ring()
-        elif lane in self._watches:  # who begins to watch it now, looks for himself
+        elif lane in self._waiting:  # who begins to watch it now, looks for himself
             self._wake([lane])
         return ticket
 
-    def watch(self, lane: Lane, ticket: int, wake: Callable[[], object], *, is_thread: bool = False) -> Watch:
-        """Have ``wake`` called when the ticket is settled; it may be so before this returns. See ``Watch``."""
-        watch = Watch(lane, ticket, wake, is_thread)
-        with self._guard:
-            if not watch.is_settled:
-                self._watches.setdefault(lane, []).append(watch)
-                return watch
-        wake()
+    def watch(self, lane: Lane, ticket: int, wake: Callable[[], object]) -> Watch:
+        """Have ``wake`` called when the ticket is settled; it may be so before this returns. See ``Call``."""
+        watch = Call(lane, ticket, wake)
+        if not self._add(watch):
+            wake()
         return watch
+
+    def _add(self, watch: Watch) -> bool:
+        with self._guard:
+            if watch.is_settled:
+                return False
+            self._waiting.add(watch)
+            return True
 
     def unwatch(self, watch: Watch) -> None:
         """Call ``wake`` no more."""
         with self._guard:
-            self._keep_watches(watch.lane, [other for other in self._watches.get(watch.lane, []) if other is not watch])
+            self._waiting.remove(watch)
 
     def wait(self, lane: Lane, ticket: int, timeout: float) -> bool:
         """Wait until the ticket's state, or a newer one, is durable; False after ``timeout`` seconds or when fenced."""
@@ -163,15 +118,15 @@ class Writer:
             self._send_within(swift, lane, min(end, time.monotonic() + _AT_MOST))
             if lane.done >= ticket:
                 return True
-        alarm = Alarm()
-        watch = self.watch(lane, ticket, alarm.ring, is_thread=True)
+        alarm = Alarm(lane, ticket)
         try:
-            self._ring()
-            self._pass_time(alarm, end - time.monotonic())
+            if self._add(alarm):
+                self._ring()
+                self._pass_time(alarm, end - time.monotonic())
         finally:
-            self._wake_next()
-            if not watch.is_settled:  # else nobody looks at it any more
-                self.unwatch(watch)
+            self._waiting.wake_next()
+            if not alarm.is_settled:  # else nobody looks at it any more
+                self.unwatch(alarm)
         return lane.done >= ticket
 
     def retire(self, lane: Lane, timeout: float) -> None:
@@ -179,7 +134,7 @@ class Writer:
 
         Where that takes longer the thread goes on with it; where it fails, the next start sees that the owner is dead.
         """
-        over = Alarm()
+        over = Alarm(lane, lane.done)
         self._pruner.forget(lane)
         with self._guard:
             self._agenda.remove(lane)
@@ -275,7 +230,7 @@ class Writer:
             return self._take_turn()
 
     def _take_turn(self) -> float | None:
-        self._wake_all_where_it_stands_still()
+        self._waiting.wake_all_where_it_stands_still()
         with self._guard:
             ready = self._agenda.ready(self._at_most)
             work = [(lane, revision) for lane in ready if (revision := lane.next())]
@@ -299,49 +254,14 @@ class Writer:
         with self._guard:
             self._agenda.put_back([*ready, *idle])
             delay = 0.0 if self._retired else self._agenda.delay()
-        if self._sleepers:
+        if self._waiting.has_sleepers:
             delay = min(delay, _STANDSTILL)
         return delay if math.isfinite(delay) else None
 
     def _wake(self, lanes: Sequence[Lane]) -> None:
-        settled: list[Watch] = []
         with self._guard:
-            for lane in lanes:
-                watches = self._watches.get(lane, [])
-                settled += [watch for watch in watches if watch.is_settled]
-                self._keep_watches(lane, [watch for watch in watches if not watch.is_settled])
-        self._sleepers.extend(watch for watch in settled if watch.is_thread)
-        self._wake_next()
-        for watch in settled:
-            if not watch.is_thread:
-                watch.wake()
-
-    def _wake_next(self) -> None:
-        """Wake the thread whose turn it is.
-
-        One by one: each that waits for the interpreter's lock asks for it 200 times a second, and is switched to and
-        fro for that; hundreds of them would take longer for it than for their work.
-        """
-        try:
-            watch = self._sleepers[0]
-        except IndexError:
-            return
-        watch.wake()  # before it is taken out: a signal may raise in between
-        with suppress(ValueError):  # two threads may have woken the same one
-            self._sleepers.remove(watch)
-
-    def _wake_all_where_it_stands_still(self) -> None:
-        """Somebody who was to wake the next one was interrupted, or had left already."""
-        first = self._sleepers[0] if self._sleepers else None
-        while self._sleepers and first is self._first_sleeper:
-            self._wake_next()
-        self._first_sleeper = first
-
-    def _keep_watches(self, lane: Lane, watches: list[Watch]) -> None:
-        if watches:
-            self._watches[lane] = watches
-        else:
-            self._watches.pop(lane, None)
+            settled = self._waiting.take_settled(lanes)
+        self._waiting.wake(settled)
 
 
 def _next_group(sent: int, took: float) -> int:

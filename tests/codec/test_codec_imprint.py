@@ -6,7 +6,7 @@ import marshal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from types import FrameType
 from typing import Any
@@ -20,6 +20,7 @@ from examples import Leg
 from stratvars import capture as capture_module
 from stratvars.capture import Capture
 from stratvars.codec import encode, imprint
+from stratvars.codec.writing import encode_plain
 from stratvars.vars import Vars
 
 
@@ -31,6 +32,12 @@ class Encoding:
         self._encode = encode
         for module in (capture_module, imprint):
             monkeypatch.setattr(module, "encode", self._counted)
+        monkeypatch.setattr(capture_module, "encode_plain", self._counted_plain)
+
+    def _counted_plain(self, values: Mapping[str, object]) -> dict[str, str]:
+        texts = encode_plain(values)
+        self._count += len(texts)
+        return texts
 
     def _counted(self, value: object, name: str = "") -> str:
         self._count += 1

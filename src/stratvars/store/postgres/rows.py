@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from stratvars.edits import Asked, Edit, Fate
-from stratvars.revision import Claim, Entry, Holder, Renewing, Revision, Stored, digest_of
+from stratvars.revision import Claim, Entry, Holder, Renewing, Revision, Stored, digest_of_bytes
 from stratvars.store.current import asked_from, edit_from, entry_from, stored_from
 
 _ADDED, _WRITER, _APART = 2500, 500, 2000
@@ -181,7 +181,7 @@ def save(revision: Revision, patience: float, of_claim: Mapping[str, bytes]) -> 
         "number": b"%d" % revision.number,
         "follows": b"%d" % revision.follows,
         "variables": variables,
-        "digest": digest_of(variables).encode(),
+        "digest": digest_of_bytes(variables).encode(),
         "reason": revision.reason.encode(),
         "complete": b"t" if revision.complete else b"f",
         "held_back": revision.held_back.encode(),
