@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-from floors import uncompressed
+from floors import looking, uncompressed
 from frame import Row, Scale, compared, floor_of, race, run
 from places import bare_postgres, distant_database, opened
 from states import floats, incompressible, nested, text_of, thousand
@@ -39,19 +39,26 @@ def _row(number: str, work: str, limit: float, values: dict[str, Any], *, changi
             values[changing] = backup.vars[changing] = step
             text = text_of(values)
 
+        look = looking(values, floor)
         times = race(
-            {"bare": lambda: bare.write(text), "ours": backup.save, "floor": lambda: floor(text)},
+            {
+                "bare": lambda: bare.write(text),
+                "ours": backup.save,
+                "floor": lambda: floor(text),
+                "look": lambda: look(text),
+            },
             rounds=scale.rounds,
             warm_up=min(scale.warm_up, 20),
             prepare=prepare,
         )
+    looked = times["look"].median / times["bare"].median
     return compared(
         number,
         work,
         "bare upsert, default storage",
         limit,
         (times["ours"], times["bare"]),
-        floor=floor_of(times["floor"], times["bare"], beside="uncompressed"),
+        floor=floor_of(times["floor"], times["bare"], beside=f"with marshal's look and SHA-256 {looked:.3g}x"),
     )
 
 
