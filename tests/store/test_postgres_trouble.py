@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from contextlib import closing
@@ -112,6 +113,29 @@ def test_a_connection_that_was_ended_meanwhile_is_made_anew_within_the_save(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'stratvars'"
         )
     assert history(admin) == [1, 2, 3]
+
+
+def test_a_connection_whose_socket_fails_before_the_client_library_knows_is_made_anew_within_the_save(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[connect.WatchedConnection] = []
+    to_open = connect.Connector.open
+
+    def noting(self: connect.Connector, *, prepared: bool) -> connect.WatchedConnection:
+        opened.append(to_open(self, prepared=prepared))
+        return opened[-1]
+
+    claim = acquired(store)
+    store.close()
+    monkeypatch.setattr(connect.Connector, "open", noting)
+    assert store.save([nth(claim, 1)]) == [Saved(1)]
+    # A reset seen by poll alone: nothing to read, no room to write. A pipe without a reader is always so.
+    reading, writing = os.pipe()
+    os.close(reading)
+    os.dup2(writing, opened[-1].fileno())
+    os.close(writing)
+    assert store.save([nth(claim, 2)]) == [Saved(2)]
+    assert [connection.closed for connection in opened] == [True, False]
 
 
 def test_a_server_that_ends_each_connection_is_asked_twice_and_not_for_ever(

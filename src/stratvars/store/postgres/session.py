@@ -122,7 +122,8 @@ class Session:
         if isinstance(error, SilenceError):
             close(connection)
             return False
-        if connection.broken:
+        if connection.broken or _is_of_client(error):
+            close(connection)
             # One that was idle may have ended long ago, at a restart or an idle_session_timeout: no news to anybody.
             return is_used
         if error.sqlstate in _POOLER and self._prepared:
@@ -141,6 +142,11 @@ class Session:
 
 def _is_idle(connection: WatchedConnection) -> bool:
     return connection.pgconn.transaction_status == TransactionStatus.IDLE
+
+
+def _is_of_client(error: psycopg.Error) -> bool:
+    """The client lost its way to the server. Of a reset the driver may know by poll before its library has read it."""
+    return type(error) is psycopg.OperationalError and error.sqlstate is None
 
 
 def _is_primary(connection: WatchedConnection) -> bool:
