@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stratvars import revision
 from stratvars.edits import Change, Edit, Fate, Resolution
 from stratvars.lane import Lane, Offer
-from stratvars.revision import Claim, Holder, Reason, Revision, State, split_texts
+from stratvars.revision import Claim, Holder, Reason, Revision, State, join_texts, split_texts
 
 CLAIM = Claim("vars_backup", "bot", "start-1", "me", 1, 0)
 
@@ -64,6 +66,26 @@ def test_the_one_in_flight_never_changes_however_many_wait_behind_it() -> None:
     lane.settle()
     assert lane.done == last_ticket
     assert not lane.has_work
+
+
+def test_a_state_that_the_one_in_flight_has_made_durable_is_not_written_again() -> None:
+    lane = a_lane({"x": "1"})
+    lane.offer(offer({"x": "2"}))
+    assert sent(lane).number == 1
+    ticket = lane.offer(offer({"x": "2"}))
+    assert (lane.done < ticket, lane.has_work) == (True, True)
+    lane.settle()
+    assert (lane.done == ticket, lane.has_work, lane.next()) == (True, False, None)
+
+
+def test_the_texts_of_names_are_kept_for_so_many_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(revision, "_MOST_NAMES", 3)
+    monkeypatch.setattr(revision, "_name_texts", names := revision._NameTexts())
+    for number in range(8):
+        texts = {f"n{number}": "1", f'"{number}': "2"}
+        assert split_texts(join_texts(texts)) == texts
+        assert len(names) <= 3
+    assert names
 
 
 def test_a_change_taken_back_while_another_was_in_flight_is_still_written() -> None:

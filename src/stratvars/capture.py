@@ -151,8 +151,7 @@ def _state(last: _Taken, texts: dict[str, str], problems: dict[str, str]) -> Sta
         # One that was held back keeps its last good text, and is written at each look, so that all of them are here.
         return State(_those(last.names, {**old.texts, **texts}), _those(last.names, problems))
     # The same object where the texts are the same: the sooner it is seen that there is nothing to save.
-    others = {name: text for name, text in texts.items() if text != old.texts[name]}
-    return State({**old.texts, **others}) if others else old
+    return old if texts.items() <= old.texts.items() else State({**old.texts, **texts})
 
 
 def _those(names: list[str], found: Mapping[str, str]) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """The way of one strategy's states into the store: one in flight, and the newest waiting behind it.
 
 However long a database is away, no more than these two exist. The one in flight never changes and is sent again as
-it is until its outcome is known; the one that waits is replaced by a newer one. A revision is made only when it is
-sent, from the last acknowledged state to the newest: so its number and what it changes are always true.
+it is until its outcome is known; the one that waits is replaced by a newer one. A revision is made only where none is
+in flight, from the last acknowledged state to the newest: so its number and what it changes are always true.
 
 A lane is not thread-safe; the writer's lock guards it.
 """
@@ -178,7 +178,6 @@ class Lane:
         """The revision to send now: the one in flight again, or a new one; None when nothing is to be written."""
         if self._in_flight is not None:
             return self._in_flight.revision
-        self._drop_no_news()
         waiting = self._waiting
         if waiting is None:
             return None
@@ -197,6 +196,7 @@ class Lane:
         self._kept, self._number, self.done, self._in_flight = flight.offer, number, flight.ticket, None
         self.lease.renew(flight.since)
         self._count(flight.revision)
+        self._drop_no_news()
 
     def fenced(self) -> Revision | None:
         """What is lost to the start that took over, for the history; None when that is nothing, or nobody did."""

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
+from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
 from stratvars.edits import Edit, Resolution
@@ -60,8 +60,10 @@ Moment = int | Literal[Landmark.LAST_ITERATION]
 """A moment that a store finds by itself: the number of a revision, or the last completed iteration."""
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class State(NamedTuple):
     """All variables at one moment.
 
     Attributes:
@@ -70,8 +72,11 @@ class State:
             text, or nothing when they never had one.
     """
 
-    texts: Mapping[str, str] = field(repr=False)
-    held_back: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str]
+    held_back: Mapping[str, str] = _NOTHING
+
+    def __repr__(self) -> str:
+        return f"State(held_back={dict(self.held_back)})"
 
     def to_json(self) -> str:
         """The JSON object that stands in the column ``variables``."""
@@ -275,8 +280,18 @@ as_json = json.JSONEncoder(ensure_ascii=False).encode
 """The text of plain names and reasons; what is not ASCII stays as it is."""
 
 
-_name_text: Final = lru_cache(10_000)(as_json)
-"""The same names stand in every state."""
+class _NameTexts(dict[str, str]):
+    """The same names stand in every state. Any thread may look one up."""
+
+    def __missing__(self, name: str) -> str:
+        if len(self) >= _MOST_NAMES:
+            self.clear()
+        text = self[name] = as_json(name)
+        return text
+
+
+_MOST_NAMES: Final = 10_000
+_name_texts: Final = _NameTexts()
 
 
 def digest_of(text: str) -> str:
@@ -291,7 +306,7 @@ def digest_of_bytes(text: bytes) -> str:
 
 def join_texts(texts: Mapping[str, str]) -> str:
     """One JSON object from the JSON text of each member, in their order."""
-    return "{" + ",".join([f"{_name_text(name)}:{text}" for name, text in texts.items()]) + "}"
+    return "{" + ",".join([f"{_name_texts[name]}:{text}" for name, text in texts.items()]) + "}"
 
 
 def split_texts(variables: str) -> dict[str, str]:

@@ -133,13 +133,6 @@ class Sender:
     def _settle(self, item: tuple[Lane, Revision], outcome: Outcome) -> outage.Ended | None:
         lane, revision = item
         match outcome:
-            case Fenced(holder):
-                with self._guard:
-                    lane.holder = holder
-            case WentBack():
-                self._start_over(lane, outcome)
-            case Foreign(text):
-                self._adopt(lane, text)
             case Saved():
                 with self._guard:
                     lane.settle()
@@ -149,6 +142,13 @@ class Sender:
                 if outcome.edits:
                     self._deliver(lane, outcome.edits)
                 return None if since is None else outage.Ended(lane.claim.strategy, revision.number, since)
+            case Fenced(holder):
+                with self._guard:
+                    lane.holder = holder
+            case WentBack():
+                self._start_over(lane, outcome)
+            case Foreign(text):
+                self._adopt(lane, text)
         return None
 
     def _deliver(self, lane: Lane, edits: Sequence[Edit]) -> None:

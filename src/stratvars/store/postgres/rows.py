@@ -115,27 +115,31 @@ def save_all(batch: Sequence[Revision], patience: float) -> dict[str, bytes]:
 
     One text and two arrays: an array for each value would take longer than all the rest of a save.
     """
+    states = [revision.variables.encode() for revision in batch]
+    changes = [
+        state if revision.changed is revision.variables else revision.changed.encode()
+        for revision, state in zip(batch, states, strict=True)
+    ]
     return {
         "patience": milliseconds(patience).encode(),
-        "saves": msgspec.json.encode([_said(revision) for revision in batch]),
-        "states": _array([revision.variables for revision in batch]),
-        "changes": _array([revision.changed for revision in batch]),
+        "saves": msgspec.json.encode([_said(*pair) for pair in zip(batch, states, strict=True)]),
+        "states": _array(states),
+        "changes": _array(changes),
     }
 
 
-def _array(texts: Sequence[str]) -> bytes:
+def _array(items: Sequence[bytes]) -> bytes:
     """Texts as the server reads an array in binary: one dimension, no nulls, the type, the length, the first index.
 
     See array_recv in src/backend/utils/adt/arrayfuncs.c of its source.
     """
-    items = [text.encode() for text in texts]
     lengths = pack(f">{len(items)}i", *map(len, items))
     parts = [part for index, item in enumerate(items) for part in (lengths[4 * index : 4 * index + 4], item)]
     return pack(">5i", 1, 0, _TEXT, len(items), 1) + b"".join(parts)
 
 
-def _said(revision: Revision) -> dict[str, object]:
-    """What is small of a save, by the names of the parameters."""
+def _said(revision: Revision, variables: bytes) -> dict[str, object]:
+    """What is small of a save, by the names of the parameters; ``variables``: as the server gets them."""
     claim = revision.claim
     return {
         "strategy": claim.strategy,
@@ -144,8 +148,8 @@ def _said(revision: Revision) -> dict[str, object]:
         "lease": claim.lease,
         "number": revision.number,
         "follows": revision.follows,
-        "digest": revision.digest,
-        "reason": revision.reason.value,
+        "digest": digest_of_bytes(variables),
+        "reason": revision.reason,
         "complete": revision.complete,
         "held_back": revision.held_back,
         "format": revision.format,

@@ -66,11 +66,11 @@ def save(connection: WatchedConnection, batch: Sequence[Revision], patience: flo
         if known is not None:
             return [known]
     answers = _send(connection, batch, patience)
-    for revision in batch:
-        _note(places, revision, answers.get(revision.claim.strategy))
     outcomes: list[Outcome] = []
     for revision in batch:
-        outcome = _outcome(connection, revision, answers.get(revision.claim.strategy))
+        answer = answers.get(revision.claim.strategy)
+        _note(places, revision, answer)
+        outcome = _outcome(connection, revision, answer)
         for _ in range(_TRIES):
             if outcome is not None:
                 break
