@@ -58,6 +58,10 @@ class Agenda:
         """Whether no other lane has something to send."""
         return len(self._working) - (lane in self._working) == 0
 
+    def fits(self, at_most: int) -> bool:
+        """Whether all that is to be sent goes together, where so many do."""
+        return len(self._working) < at_most
+
     def ready(self, at_most: int | None = None) -> list[Lane]:
         """Those that have something to send, and may try it now; so many, who have waited longest."""
         return list(islice(self._ready(time.monotonic()), at_most))

@@ -80,6 +80,10 @@ class Writer:
         """
         with self._guard:
             ticket = lane.offer(offer, given)
+            if is_awaited and self._agenda.fits(self._at_most):
+                # Here its state is still in the processor's caches. Of hundreds it would not be any more when the
+                # thread comes to it, and texts that are made sooner than needed push the others' out.
+                lane.next()
             self._agenda.note([lane])
             has_work = lane.has_work
         if has_work:
