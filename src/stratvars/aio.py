@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary, ref
 
 from stratvars.lane import Lane
 from stratvars.signals import exit_as_terminated
@@ -44,15 +47,58 @@ class Bell:
         return self._event.is_set()
 
 
+class _Post:
+    """Ends the waits of one event loop from other threads: all that end until the loop looks cost it one call.
+
+    Args:
+        loop: not kept alive.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = ref(loop)
+        self._over: deque[asyncio.Future[None]] = deque()
+        self._is_called = False
+
+    def end(self, wait: asyncio.Future[None]) -> None:
+        """End a wait soon; from any thread. One that is over already may be ended again."""
+        self._over.append(wait)
+        loop = self._loop()
+        if loop is not None and not self._is_called:
+            self._is_called = True
+            with suppress(RuntimeError):  # the loop is closed: nobody waits there
+                loop.call_soon_threadsafe(self._look)
+
+    def _look(self) -> None:
+        self._is_called = False  # before the look: what comes after it calls again
+        while self._over:
+            _end(self._over.popleft())
+
+
+_posts: WeakKeyDictionary[asyncio.AbstractEventLoop, _Post] = WeakKeyDictionary()
+
+
+def _end(wait: asyncio.Future[None]) -> None:
+    if not wait.done():
+        wait.set_result(None)
+
+
 async def settled(writer: Writer, lane: Lane, ticket: int, timeout: float) -> bool:
     """``Writer.wait`` that lets the event loop run. Cancelled, it stops waiting and disturbs nothing."""
-    bell = Bell()
-    watch = writer.watch(lane, ticket, bell.ring)
+    if lane.done >= ticket:  # as after every iteration in which nothing changed
+        return True
+    loop = asyncio.get_running_loop()
+    post = _posts.get(loop)
+    if post is None:
+        post = _posts[loop] = _Post(loop)
+    wait = loop.create_future()
+    watch = writer.watch(lane, ticket, partial(post.end, wait))
+    alarm = loop.call_later(timeout, _end, wait)
     try:
-        if not watch.is_settled:
-            await bell.wait(timeout)
+        await wait
     finally:
-        writer.unwatch(watch)
+        alarm.cancel()
+        if not watch.is_settled:  # else nobody looks at it any more
+            writer.unwatch(watch)
     return lane.done >= ticket
 
 

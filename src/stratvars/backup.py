@@ -140,7 +140,8 @@ class Backup:
         """
         session = self._use()
         self._edit_outside(session)
-        await session.await_(session.leave(Reason.MANUAL, complete=not self._inside, patience=timeout), timeout)
+        left = session.leave(Reason.MANUAL, complete=not self._inside, patience=timeout, is_awaited=True)
+        await session.await_(left, timeout)
 
     def keep(self, reason: Reason, *, complete: bool) -> None:
         """The backup that happens by itself: never fails, and returns after ``DEADLINE`` at the latest.

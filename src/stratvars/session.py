@@ -167,7 +167,7 @@ class Session:
             complete: taken between two iterations.
             final: written even when nothing changed.
             patience: seconds to wait for a thread that holds the variables (``with vars:``).
-            is_awaited: ``wait`` is called next, and sends it.
+            is_awaited: ``wait`` or ``await_`` is called next, and sends it.
 
         Raises:
             NotSavedError: that thread still holds them; no state was taken.
@@ -193,7 +193,7 @@ class Session:
         """``keep`` that lets the event loop run while it waits for the database."""
         from stratvars.aio import settled  # asyncio is not for everybody, and slow to import
 
-        left = self.leave_quietly(reason, complete=complete)
+        left = self.leave_quietly(reason, complete=complete, is_awaited=True)
         if left is not None:
             self._note(left.ticket, await settled(self._writer, self._lane, left.ticket, self.patience))
         self.check_fence()

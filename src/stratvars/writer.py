@@ -76,7 +76,7 @@ class Writer:
     def offer(self, lane: Lane, offer: Offer, given: Sequence[Edit] = (), *, is_awaited: bool = False) -> int:
         """Leave the newest state of a lane; returns at once, with the ticket to wait for. See ``Lane.offer``.
 
-        ``is_awaited``: it need not be sent before ``wait`` is called, which follows.
+        ``is_awaited``: it need not be sent before ``wait`` or ``watch`` is called, which follows.
         """
         with self._guard:
             ticket = lane.offer(offer, given)
@@ -98,6 +98,8 @@ class Writer:
         watch = Call(lane, ticket, wake)
         if not self._add(watch):
             wake()
+        elif lane.has_work:
+            self._ring()
         return watch
 
     def _add(self, watch: Watch) -> bool:
