@@ -7,6 +7,7 @@ the writer wait has it send larger groups, which cost the interpreter less, and 
 
 from __future__ import annotations
 
+import asyncio
 import io
 import statistics
 import threading
@@ -25,7 +26,8 @@ from stratvars.errors import NotSavedError
 from stratvars.store.memory import MemoryStore
 
 _GROUP = 64
-_BESIDE = {"statement": "one statement for 64 rows", "memory": "the same into memory"}
+_BESIDE = {"statement": "one statement for 64 rows", "memory": "the same threads into memory"}
+_WAYS = {"threads": "a thread for each", "loop": "one event loop"}
 _UPSERT = b"INSERT INTO bare VALUES (%s, %s) ON CONFLICT (strategy_id) DO UPDATE SET variables = excluded.variables"
 
 
@@ -42,36 +44,25 @@ def _commits(strategies: int, scale: Scale) -> Iterator[Row]:
         lines = [stack.enter_context(closing(psycopg.connect(url, autocommit=True))) for _ in range(64)]
         backups = _opened(stack, url, strategies)
         floor = stack.enter_context(postgres_floor(url, _GROUP))
-        rates: dict[str, list[float]] = {"one": [], "many": [], "ours": [], "statement": [], "memory": []}
+        rates: dict[str, list[float]] = {name: [] for name in ("one", "many", *_WAYS, *_BESIDE)}
         for _ in range(turns):
             rates["one"].append(_rate([_upserts(lines[0], strategies)], scale.seconds))
             rates["many"].append(_rate([_upserts(line, strategies) for line in lines], scale.seconds))
-            rates["ours"].append(_rate([_saves(backup) for backup in backups], scale.seconds))
+            rates["threads"].append(_rate([_saves(backup) for backup in backups], scale.seconds))
+            rates["loop"].append(asyncio.run(_rate_in_a_loop(backups, scale.seconds)))
             rates["statement"].append(_rate([_groups(floor)], scale.seconds) * _GROUP)
             rates["memory"].append(_in_memory(strategies, scale.seconds))
         [used] = admin.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'stratvars'"
         ).fetchone() or (0,)
-    one, many, ours = (statistics.median(rates[name]) for name in ("one", "many", "ours"))
     best = {words: max(rates[name]) for name, words in _BESIDE.items()}
     work = f"{strategies:,} strategies in one process, each as fast as it can"
-    beside = f"{ours:.0f} commits/s"
-    yield Row(
-        "7",
-        work,
-        "bare upserts over one connection",
-        ">= 3.5x",
-        f"{at_least(ours / one, 3.5)}; {beside} over {one:.0f}",
-        _told(best, one),
-    )
-    yield Row(
-        "7",
-        work,
-        "bare upserts over 64",
-        ">= 1.3x",
-        f"{at_least(ours / many, 1.3)}; {beside} over {many:.0f}",
-        _told(best, many),
-    )
+    for way, words in _WAYS.items():
+        ours = statistics.median(rates[way])
+        for name, yardstick, least in (("one", "over one connection", 3.5), ("many", "over 64", 1.3)):
+            bare = statistics.median(rates[name])
+            measured = f"{at_least(ours / bare, least)}; {ours:.0f} commits/s over {bare:.0f}"
+            yield Row("7", f"{work}, {words}", f"bare upserts {yardstick}", f">= {least}x", measured, _told(best, bare))
     yield Row("7", f"{work}: connections", "", "2", told(used, 2, ""))
 
 
@@ -142,6 +133,28 @@ def _rate(works: Sequence[Callable[[int], object]], duration: float) -> float:
     end.set()
     for thread in threads:
         thread.join()
+    return done / took
+
+
+async def _rate_in_a_loop(backups: Sequence[Backup], duration: float) -> float:
+    """The same of coroutines in one event loop."""
+    counts = [0] * len(backups)
+    is_over = False
+
+    async def repeat(index: int) -> None:
+        backup = backups[index]
+        while not is_over:
+            backup.vars.update(five(counts[index] * len(backups) + index))
+            await backup.asave(timeout=30)
+            counts[index] += 1
+
+    async with asyncio.TaskGroup() as tasks:
+        for index in range(len(backups)):
+            tasks.create_task(repeat(index))
+        started = time.perf_counter()
+        await asyncio.sleep(duration)
+        done, took = sum(counts), time.perf_counter() - started
+        is_over = True
     return done / took
 
 
