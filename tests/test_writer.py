@@ -191,12 +191,33 @@ def test_strategies_that_always_have_more_to_save_let_the_others_go_first() -> N
     assert set(store.tries[1]) > {f"bot-{number:03}" for number in range(64, 100)}
 
 
+@pytest.mark.parametrize(("pace", "groups"), [(0.0, [32, 28]), (0.001, [32, 28, 60])], ids=["quick", "slow"])
+def test_where_no_more_than_a_group_waits_half_of_it_goes_unless_the_database_is_slow(
+    pace: float, groups: list[int]
+) -> None:
+    store = Paced(pace)
+    with closing(Writer(store)) as writer:
+        lanes = lanes_on(writer, store, *(f"bot-{number:02}" for number in range(60)))
+        for text in ("1", "2"):
+            with writer._turning:
+                tickets = [leave(writer, lane, text) for lane in lanes]
+            assert all(writer.wait(lane, ticket, 10) for lane, ticket in zip(lanes, tickets, strict=True))
+    found = [len(names) for names in store.tries]
+    assert found[: len(groups)] == groups
+    assert sum(found) == 120
+
+
 @pytest.mark.parametrize(
-    ("sent", "took", "wanted"),
-    [(64, 0.1, 128), (128, 0.1, 256), (512, 0.08, 512), (512, 0.04, 256), (64, 0.001, 64), (100, 0.001, 64)],
+    ("at_most", "sent", "took", "wanted"),
+    [
+        *((32, 32, 0.1, 64), (64, 64, 0.1, 128), (128, 128, 0.1, 256), (32, 64, 0.1, 128), (128, 40, 0.1, 128)),
+        *((512, 512, 0.08, 512), (512, 512, 0.04, 256), (64, 64, 0.01, 64), (64, 64, 0.001, 32), (128, 40, 0.001, 32)),
+    ],
 )
-def test_a_group_grows_while_the_database_is_slow_and_shrinks_again(sent: int, took: float, wanted: int) -> None:
-    assert _next_group(sent, took) == wanted
+def test_a_group_grows_while_the_database_is_slow_and_shrinks_again(
+    at_most: int, sent: int, took: float, wanted: int
+) -> None:
+    assert _next_group(at_most, sent, took) == wanted
 
 
 def waited_for(writer: Writer, lanes: Sequence[Lane], timeout: float) -> list[float]:

@@ -59,8 +59,8 @@ class Agenda:
         return len(self._working) - (lane in self._working) == 0
 
     def fits(self, at_most: int) -> bool:
-        """Whether all that is to be sent goes together, where so many do."""
-        return len(self._working) < at_most
+        """Whether no more than so many have something to send."""
+        return len(self._working) <= at_most
 
     def ready(self, at_most: int | None = None) -> list[Lane]:
         """Those that have something to send, and may try it now; so many, who have waited longest."""

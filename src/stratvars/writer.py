@@ -29,6 +29,9 @@ _AT_MOST = 2.0
 _IN_A_GROUP = 64
 """Saves that are sent together at least, where so many wait. Of a thousand only one group is in the caches of the
 processor, and while it is with the database the strategies of the one before go on."""
+_HALF = 32
+"""Saves that are sent together where no more than a group waits: the others' strategies work meanwhile, or wait for
+nothing but their turn. All at once, the strategies would stand still with the database at work, and it with them."""
 _SLOW = 0.2e-3
 """Seconds for each save of a group, about twice what the interpreter takes: past that more are sent together."""
 _STANDSTILL = 0.005
@@ -56,8 +59,8 @@ class Writer:
         self._stopping = False
         self._together = 0
         """How many revisions the thread sent last time."""
-        self._at_most = _IN_A_GROUP
-        """How many it sends next time."""
+        self._at_most = _HALF
+        """How many it sends next time, where no more than a group waits, and at least where more do."""
         self._sender = Sender(store, self._guard, self._wake)
         self._pruner = Pruner(store)
 
@@ -80,7 +83,7 @@ class Writer:
         """
         with self._guard:
             ticket = lane.offer(offer, given)
-            if is_awaited and self._agenda.fits(self._at_most):
+            if is_awaited and self._agenda.fits(_IN_A_GROUP - 1):
                 # Here its state is still in the processor's caches. Of hundreds it would not be any more when the
                 # thread comes to it, and texts that are made sooner than needed push the others' out.
                 lane.next()
@@ -238,7 +241,8 @@ class Writer:
     def _take_turn(self) -> float | None:
         self._waiting.wake_all_where_it_stands_still()
         with self._guard:
-            ready = self._agenda.ready(self._at_most)
+            is_one_group = self._agenda.fits(_IN_A_GROUP)
+            ready = self._agenda.ready(self._at_most if is_one_group else max(self._at_most, _IN_A_GROUP))
             work = [(lane, revision) for lane in ready if (revision := lane.next())]
             idle = self._agenda.due()
             # Of a thousand that end together the last saves must not wait until all others are given up.
@@ -250,8 +254,8 @@ class Writer:
         began = time.monotonic()
         # Nobody else is held up by the wait for a row that somebody has locked.
         self._sender.send(work, PATIENCE if is_alone else LITTLE_PATIENCE)
-        if len(work) == self._at_most:
-            self._at_most = _next_group(len(work), time.monotonic() - began)
+        if len(work) >= _HALF:
+            self._at_most = _next_group(self._at_most, len(work), time.monotonic() - began)
         self._sender.renew(idle)
         for lane, over in retired:
             with suppress(UnavailableError):
@@ -270,8 +274,8 @@ class Writer:
         self._waiting.wake(settled)
 
 
-def _next_group(sent: int, took: float) -> int:
-    """How many saves to send together after so many took so long, where more may have waited."""
+def _next_group(at_most: int, sent: int, took: float) -> int:
+    """How many saves to send together after ``sent`` of ``at_most`` took so long, where more may have waited."""
     if took > _SLOW * sent:
-        return sent * 2
-    return max(sent // 2, _IN_A_GROUP) if took < _SLOW / 2 * sent else sent
+        return max(at_most, sent * 2)
+    return max(min(at_most, sent) // 2, _HALF) if took < _SLOW / 2 * sent else at_most
