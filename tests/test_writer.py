@@ -22,7 +22,7 @@ from stratvars.outcome import Outcome
 from stratvars.revision import Claim, Holder, Reason, Revision, State
 from stratvars.store.base import PATIENCE
 from stratvars.store.memory import MemoryStore
-from stratvars.waking import Alarm
+from stratvars.waking import Alarm, Waiting, Watch
 from stratvars.writer import Writer, _next_group
 
 
@@ -89,6 +89,13 @@ def lanes_on(writer: Writer, store: MemoryStore, *names: str) -> list[Lane]:
 
 def leave(writer: Writer, lane: Lane, text: str) -> int:
     return writer.offer(lane, Offer(State({"x": text}), Reason.ITERATION, complete=True))
+
+
+def saved_at_once(writer: Writer, lanes: Sequence[Lane], text: str) -> list[bool]:
+    """Whether each became durable, where all wait before the first is sent."""
+    with writer._turning:
+        tickets = [leave(writer, lane, text) for lane in lanes]
+    return [writer.wait(lane, ticket, 10) for lane, ticket in zip(lanes, tickets, strict=True)]
 
 
 def test_one_that_cannot_be_saved_does_not_hold_up_the_others_and_goes_alone(caplog: pytest.LogCaptureFixture) -> None:
@@ -159,9 +166,7 @@ def test_a_database_is_sent_small_groups_unless_it_is_slower_than_the_strategies
     store = Paced(pace)
     with closing(Writer(store)) as writer:
         lanes = lanes_on(writer, store, *(f"bot-{number:03}" for number in range(200)))
-        with writer._turning:
-            tickets = [leave(writer, lane, "1") for lane in lanes]
-        assert all(writer.wait(lane, ticket, 10) for lane, ticket in zip(lanes, tickets, strict=True))
+        assert all(saved_at_once(writer, lanes, "1"))
     found = [len(names) for names in store.tries]
     # A moment in which the machine does something else may make any database a slow one.
     assert found == groups or (pace == 0.0 and found[0] == 64)
@@ -185,9 +190,7 @@ def test_strategies_that_always_have_more_to_save_let_the_others_go_first() -> N
         lanes = lanes_on(writer, store, *(f"bot-{number:03}" for number in range(100)))
         by_name = {lane.claim.strategy: lane for lane in lanes}
         store.refill = lambda name: leave(writer, by_name[name], "2")
-        with writer._turning:
-            tickets = [leave(writer, lane, "1") for lane in lanes]
-        assert all(writer.wait(lane, ticket, 10) for lane, ticket in zip(lanes, tickets, strict=True))
+        assert all(saved_at_once(writer, lanes, "1"))
     assert set(store.tries[1]) > {f"bot-{number:03}" for number in range(64, 100)}
 
 
@@ -199,9 +202,7 @@ def test_where_no_more_than_a_group_waits_half_of_it_goes_unless_the_database_is
     with closing(Writer(store)) as writer:
         lanes = lanes_on(writer, store, *(f"bot-{number:02}" for number in range(60)))
         for text in ("1", "2"):
-            with writer._turning:
-                tickets = [leave(writer, lane, text) for lane in lanes]
-            assert all(writer.wait(lane, ticket, 10) for lane, ticket in zip(lanes, tickets, strict=True))
+            assert all(saved_at_once(writer, lanes, text))
     found = [len(names) for names in store.tries]
     assert found[: len(groups)] == groups
     assert sum(found) == 120
@@ -266,6 +267,25 @@ def test_who_does_not_wait_in_a_thread_is_called_as_soon_as_the_state_is_durable
         assert called.wait(2)
         assert watch.is_settled
         assert lane not in writer._waiting
+
+
+class Interrupted(Watch):
+    """A look at it is hit by a signal."""
+
+    @property
+    def is_settled(self) -> bool:
+        raise KeyboardInterrupt
+
+
+def test_a_signal_that_raises_in_a_look_at_who_waits_loses_nobody() -> None:
+    store, waiting = MemoryStore(), Waiting()
+    with closing(Writer(store)) as writer:
+        [lane] = lanes_on(writer, store, "bot")
+        waiting.add(Interrupted(lane, 1))
+        waiting.add(Watch(lane, 99))
+        with pytest.raises(KeyboardInterrupt):
+            waiting.take_settled([lane])
+        assert lane in waiting
 
 
 def test_one_that_has_left_when_it_was_to_wake_the_next_holds_nobody_up() -> None:

@@ -94,19 +94,15 @@ class Waiting:
 
     def remove(self, watch: Watch) -> None:
         """Wake it no more."""
-        for other in self._by_lane.pop(watch.lane, ()):
-            if other is not watch:
-                self.add(other)
+        self._keep(watch.lane, [other for other in self._by_lane.get(watch.lane, []) if other is not watch])
 
     def take_settled(self, lanes: Sequence[Lane]) -> list[Watch]:
         """Those who need to wait for these lanes no longer; each is returned once, for ``wake``."""
         settled: list[Watch] = []
         for lane in lanes:
-            for watch in self._by_lane.pop(lane, ()):
-                if watch.is_settled:
-                    settled.append(watch)
-                else:
-                    self.add(watch)
+            watches = self._by_lane.get(lane, [])
+            settled += [watch for watch in watches if watch.is_settled]
+            self._keep(lane, [watch for watch in watches if not watch.is_settled])
         return settled
 
     def wake(self, settled: Sequence[Watch]) -> None:
@@ -133,3 +129,10 @@ class Waiting:
         while self._sleepers and first is self._first:
             self.wake_next()
         self._first = first
+
+    def _keep(self, lane: Lane, watches: list[Watch]) -> None:
+        """In one step: a signal may raise in between, and who still waits must not be lost."""
+        if watches:
+            self._by_lane[lane] = watches
+        else:
+            self._by_lane.pop(lane, None)

@@ -83,11 +83,11 @@ class Writer:
         """
         with self._guard:
             ticket = lane.offer(offer, given)
-            if is_awaited and self._agenda.fits(_IN_A_GROUP - 1):
+            self._agenda.note([lane])
+            if is_awaited and self._agenda.fits(_IN_A_GROUP):
                 # Here its state is still in the processor's caches. Of hundreds it would not be any more when the
                 # thread comes to it, and texts that are made sooner than needed push the others' out.
                 lane.next()
-            self._agenda.note([lane])
             has_work = lane.has_work
         if has_work:
             if not is_awaited:
@@ -250,7 +250,7 @@ class Writer:
             is_alone = len(self._agenda) == 1
             self._together = len(work) or self._together
         if len(work) < len(ready):
-            self._wake(ready)  # a lane with nothing new is done without being sent
+            self._wake(ready)  # a signal raised in the thread of one, after its save and before this
         began = time.monotonic()
         # Nobody else is held up by the wait for a row that somebody has locked.
         self._sender.send(work, PATIENCE if is_alone else LITTLE_PATIENCE)

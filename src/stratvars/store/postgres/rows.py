@@ -115,17 +115,19 @@ def save_all(batch: Sequence[Revision], patience: float) -> dict[str, bytes]:
 
     One text and two arrays: an array for each value would take longer than all the rest of a save.
     """
-    states = [revision.variables.encode() for revision in batch]
-    changes = [
-        state if revision.changed is revision.variables else revision.changed.encode()
-        for revision, state in zip(batch, states, strict=True)
-    ]
+    states, changes = zip(*map(_encoded, batch), strict=True)
     return {
         "patience": milliseconds(patience).encode(),
         "saves": msgspec.json.encode([_said(*pair) for pair in zip(batch, states, strict=True)]),
         "states": _array(states),
         "changes": _array(changes),
     }
+
+
+def _encoded(revision: Revision) -> tuple[bytes, bytes]:
+    """The whole state, and what has changed; of a megabyte that is the same text, once."""
+    variables = revision.variables.encode()
+    return variables, variables if revision.changed is revision.variables else revision.changed.encode()
 
 
 def _array(items: Sequence[bytes]) -> bytes:
@@ -177,8 +179,7 @@ def save(revision: Revision, patience: float, of_claim: Mapping[str, bytes]) -> 
         patience: in seconds.
         of_claim: what ``claimed`` says of its claim.
     """
-    variables = revision.variables.encode()
-    changed = variables if revision.changed is revision.variables else revision.changed.encode()
+    variables, changed = _encoded(revision)
     return {
         **of_claim,
         "patience": milliseconds(patience).encode(),
