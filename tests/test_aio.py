@@ -11,7 +11,7 @@ from typing import TypeVarTuple, Unpack
 
 import pytest
 
-from stratvars.aio import settled
+from stratvars.aio import _post_of, settled
 from stratvars.lane import Lane, Offer
 from stratvars.revision import Claim, Reason, State
 from stratvars.store.memory import MemoryStore
@@ -99,6 +99,7 @@ def test_a_wait_that_is_cancelled_or_over_is_watched_no_more(writer: Writer) -> 
             assert not await settled(writer, lane, ticket, 0.01)
             assert lane not in writer._waiting
         assert await settled(writer, lane, ticket, 10)
+        assert not _post_of(asyncio.get_running_loop())._until
 
     asyncio.run(main())
 
@@ -111,3 +112,51 @@ def test_each_of_two_loops_in_threads_is_woken_for_its_own(writer: Writer) -> No
     begun = time.monotonic()
     asyncio.run(both())
     assert time.monotonic() - begun < 5
+
+
+def test_each_wait_ends_at_its_own_deadline_whichever_began_first(writer: Writer) -> None:
+    async def lasted(lane: Lane, ticket: int, timeout: float) -> float:
+        begun = time.monotonic()
+        assert not await settled(writer, lane, ticket, timeout)
+        return time.monotonic() - begun
+
+    async def main() -> None:
+        with writer._turning:
+            deadlines = [0.6, 0.2, 0.4, 0.2, 0.05]
+            saves = [left(writer, f"bot-{number}") for number in range(len(deadlines))]
+            waits = [lasted(*save, deadline) for save, deadline in zip(saves, deadlines, strict=True)]
+            for took, deadline in zip(await asyncio.gather(*waits), deadlines, strict=True):
+                assert deadline - 0.01 < took < deadline + 0.1
+            assert await lasted(*saves[0], 0.05) < 0.15, "a new timer is set after the last one rang"
+
+    asyncio.run(main())
+
+
+class TimingLoop(asyncio.SelectorEventLoop):
+    """Counts its timers."""
+
+    timers = 0
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[Unpack[_Given]], object],
+        *args: *_Given,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        self.timers += 1
+        return super().call_at(when, callback, *args, context=context)
+
+
+def test_waits_with_one_deadline_share_one_timer(writer: Writer) -> None:
+    loop = TimingLoop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+
+        async def main() -> None:
+            lane, ticket = left(writer, "bot")
+            for number in range(50):
+                assert await settled(writer, lane, ticket, 30)
+                ticket = offered(writer, lane, f"2{number}")
+
+        runner.run(main())
+        assert loop.timers == 1

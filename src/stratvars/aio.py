@@ -6,13 +6,14 @@ Whatever waits for a database does so in a thread; a loop that is not running an
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from typing import Generic, TypeVar
-from weakref import WeakKeyDictionary, ref
+from weakref import ref
 
 from stratvars.lane import Lane
 from stratvars.signals import exit_as_terminated
@@ -48,16 +49,38 @@ class Bell:
 
 
 class _Post:
-    """Ends the waits of one event loop from other threads: all that end until the loop looks cost it one call.
+    """The waits of one event loop.
+
+    All that other threads end until the loop looks cost it one call, and all deadlines one timer, which is set anew
+    only where the next one comes sooner or has passed.
 
     Args:
-        loop: not kept alive.
+        loop: the running one; not kept alive.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = ref(loop)
         self._over: deque[asyncio.Future[None]] = deque()
         self._is_called = False
+        self._until: dict[asyncio.Future[None], float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = math.inf
+
+    def is_of(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether it is this one's."""
+        return self._loop() is loop
+
+    def begin(self, loop: asyncio.AbstractEventLoop, timeout: float) -> asyncio.Future[None]:
+        """A wait that ends by itself after ``timeout`` seconds; in its loop, which calls ``forget`` after it."""
+        wait = loop.create_future()
+        self._until[wait] = until = loop.time() + timeout
+        if until < self._rings_at:
+            self._set_timer(loop, until)
+        return wait
+
+    def forget(self, wait: asyncio.Future[None]) -> None:
+        """It is over."""
+        del self._until[wait]
 
     def end(self, wait: asyncio.Future[None]) -> None:
         """End a wait soon; from any thread. One that is over already may be ended again."""
@@ -73,8 +96,23 @@ class _Post:
         while self._over:
             _end(self._over.popleft())
 
+    def _set_timer(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._rings_at = loop.call_at(at, self._end_the_late, loop), at
 
-_posts: WeakKeyDictionary[asyncio.AbstractEventLoop, _Post] = WeakKeyDictionary()
+    def _end_the_late(self, loop: asyncio.AbstractEventLoop) -> None:
+        now, self._timer, self._rings_at = loop.time(), None, math.inf
+        for wait, until in self._until.items():
+            if until <= now:
+                _end(wait)
+        later = [until for until in self._until.values() if until > now]
+        if later:
+            self._set_timer(loop, min(later))
+
+
+_here = threading.local()
+"""``post``: of the loop that runs in this thread, or that ran here last."""
 
 
 def _end(wait: asyncio.Future[None]) -> None:
@@ -82,23 +120,29 @@ def _end(wait: asyncio.Future[None]) -> None:
         wait.set_result(None)
 
 
+def _post_of(loop: asyncio.AbstractEventLoop) -> _Post:
+    post: _Post | None = getattr(_here, "post", None)
+    if post is None or not post.is_of(loop):
+        post = _here.post = _Post(loop)
+    return post
+
+
 async def settled(writer: Writer, lane: Lane, ticket: int, timeout: float) -> bool:
     """``Writer.wait`` that lets the event loop run. Cancelled, it stops waiting and disturbs nothing."""
     if lane.done >= ticket:  # as after every iteration in which nothing changed
         return True
     loop = asyncio.get_running_loop()
-    post = _posts.get(loop)
-    if post is None:
-        post = _posts[loop] = _Post(loop)
-    wait = loop.create_future()
-    watch = writer.watch(lane, ticket, partial(post.end, wait))
-    alarm = loop.call_later(timeout, _end, wait)
+    post = _post_of(loop)
+    wait = post.begin(loop, timeout)
     try:
-        await wait
+        watch = writer.watch(lane, ticket, partial(post.end, wait))
+        try:
+            await wait
+        finally:
+            if not watch.is_settled:  # else nobody looks at it any more
+                writer.unwatch(watch)
     finally:
-        alarm.cancel()
-        if not watch.is_settled:  # else nobody looks at it any more
-            writer.unwatch(watch)
+        post.forget(wait)
     return lane.done >= ticket
 
 
