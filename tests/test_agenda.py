@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
 from stratvars import lease
 from stratvars.agenda import Agenda
@@ -148,7 +149,7 @@ def test_a_lease_that_counts_from_long_ago_is_due_as_soon_as_its_save_has_landed
     assert agenda.delay() == 0
     flight = lane._in_flight
     assert flight is not None
-    lane._in_flight = flight._replace(since=flight.since - 7)  # it was sent so long ago, and again since
+    lane._in_flight = replace(flight, since=flight.since - 7)  # it was sent so long ago, and again since
     lane.settle()
     agenda.note([lane])
     assert agenda.delay() == 0

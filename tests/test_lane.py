@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from stratvars import revision
 from stratvars.edits import Change, Edit, Fate, Resolution
@@ -206,7 +207,7 @@ def test_reading_back_is_bounded_by_snapshots() -> None:
 def test_an_edit_that_the_store_brings_again_and_again_is_given_once() -> None:
     lane = a_lane({"x": "1"})
     edit = Edit(Change({"x": "5"}), 1, "kim", number=3)
-    resolved = offer({"x": "5"})._replace(resolves=(Resolution(3, Fate.APPLIED),))
+    resolved = structs.replace(offer({"x": "5"}), resolves=(Resolution(3, Fate.APPLIED),))
     assert [lane.deliver([edit]) for _ in range(2)] == [True, False]
     assert lane.edits == (edit,)
     lane.offer(resolved, lane.edits)
@@ -217,7 +218,7 @@ def test_an_edit_that_the_store_brings_again_and_again_is_given_once() -> None:
 def test_what_an_offer_resolves_outlives_the_offer() -> None:
     lane = a_lane({"x": "1"})
     for number in (1, 2, 3):
-        lane.offer(offer({"x": str(number)})._replace(resolves=(Resolution(number, Fate.APPLIED),), final=True))
+        lane.offer(structs.replace(offer({"x": str(number)}), resolves=(Resolution(number, Fate.APPLIED),), final=True))
     first = sent(lane)
     assert [one.number for one in first.resolves] == [1, 2, 3]
     lane.offer(offer({"x": "9"}))

@@ -269,7 +269,7 @@ def test_who_does_not_wait_in_a_thread_is_called_as_soon_as_the_state_is_durable
         assert lane not in writer._waiting
 
 
-class Interrupted(Watch):
+class Interrupted(Watch, frozen=True, eq=False):
     """A look at it is hit by a signal."""
 
     @property

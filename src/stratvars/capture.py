@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import compress
 from operator import is_not
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stratvars.codec.imprint import NEW, Calm, Written, calm_of, is_as_it_was, look_again, restored, write
 from stratvars.codec.registry import IMMUTABLE
@@ -18,7 +21,7 @@ _NEVER_SEEN: Final = -1
 _NOTHING: Final = object()
 
 
-class _Taken(NamedTuple):
+class _Taken(Struct, frozen=True):
     """What was seen last. Never changed, and replaced in one step: Ctrl-C may be raised at any point.
 
     Attributes:
@@ -80,7 +83,7 @@ def _looked_at(last: _Taken) -> _Taken:
     seen = _with(last, {}, fresh, calm) if fresh or calm is not last.calm else last
     # Only where nothing had changed: what does each time would pay for it in vain.
     if last.calm is None and seen.state is last.state:
-        return seen._replace(calm=calm_of(seen.restless))
+        return replace(seen, calm=calm_of(seen.restless))
     return seen
 
 

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from stratvars import codec, moment, names
 from stratvars.database import Database
 from stratvars.edits import Change, Edit, change_between
@@ -177,7 +179,7 @@ def carry_out(plan: Rewind, signed: Edit | None = None) -> int:
         try:
             _check_unchanged(plan, asking.until_answered(lambda: store.load(claim)))
             *first, last = _revisions(plan, claim)
-            revisions = [*first, last._replace(signed=signed)]
+            revisions = [*first, structs.replace(last, signed=signed)]
             for revision in revisions:
                 _save(store, revision, asking)
         finally:

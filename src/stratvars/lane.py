@@ -10,7 +10,9 @@ A lane is not thread-safe; the writer's lock guards it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stratvars.edits import Edit, Resolution, change_between
 from stratvars.lease import Lease, now
@@ -22,7 +24,7 @@ _DELTAS_PER_SNAPSHOT = 500
 _BYTES_PER_SNAPSHOT = 4096
 
 
-class Offer(NamedTuple):
+class Offer(Struct, frozen=True, gc=False):
     """A state that is to become durable.
 
     Attributes:
@@ -45,7 +47,7 @@ class Offer(NamedTuple):
         return f"Offer({self.state}, {self.reason}, ...)"  # what was in the row may be an API key
 
 
-class _InFlight(NamedTuple):
+class _InFlight(Struct, frozen=True, gc=False):
     revision: Revision
     offer: Offer
     ticket: int
@@ -138,7 +140,7 @@ class Lane:
             self._edits = [edit for edit in self._edits if edit not in given]
         waiting = self._waiting
         if waiting is not None:
-            offer = offer._replace(final=offer.final or waiting.final, resolves=waiting.resolves + offer.resolves)
+            offer = replace(offer, final=offer.final or waiting.final, resolves=waiting.resolves + offer.resolves)
         self._waiting = offer
         self._tickets += 1
         self._drop_no_news()
@@ -171,8 +173,8 @@ class Lane:
     def write_over(self, text: str) -> None:
         """What somebody put into the row cannot be restored: the revision in flight may replace it."""
         if self._in_flight is not None:
-            revision = self._in_flight.revision._replace(over=digest_of(text))
-            self._in_flight = self._in_flight._replace(revision=revision)
+            revision = replace(self._in_flight.revision, over=digest_of(text))
+            self._in_flight = replace(self._in_flight, revision=revision)
 
     def next(self) -> Revision | None:
         """The revision to send now: the one in flight again, or a new one; None when nothing is to be written."""
@@ -205,7 +207,7 @@ class Lane:
             return None
         self._sent += 1
         self._snapshot_due = True
-        return self._make(newest._replace(reason=Reason.FENCED, complete=False, resolves=()), self._sent)
+        return self._make(replace(newest, reason=Reason.FENCED, complete=False, resolves=()), self._sent)
 
     def start_over(self, claim: Claim) -> None:
         """The store went back and the strategy was acquired again: write everything under a new number."""
@@ -215,14 +217,14 @@ class Lane:
         self._number = claim.revision
         self._sent = max(self._sent, claim.revision)
         self._snapshot_due = True
-        self._waiting = newest._replace(final=True)
+        self._waiting = replace(newest, final=True)
 
     def _newest(self) -> Offer | None:
         """What is not durable yet; what a revision in flight was to resolve is still to be resolved."""
         flight = None if self._in_flight is None else self._in_flight.offer
         if self._waiting is None or flight is None:
             return self._waiting or flight
-        return self._waiting._replace(resolves=flight.resolves + self._waiting.resolves)
+        return replace(self._waiting, resolves=flight.resolves + self._waiting.resolves)
 
     def _laid_over(self, offer: Offer) -> Offer:
         """An offer of variables that do not have what somebody changed in the row, as it is after that change."""
@@ -233,7 +235,7 @@ class Lane:
         for change in changes:
             held_back = {name: why for name, why in state.held_back.items() if name not in change.texts}
             state = State(change.on(state.texts), held_back)
-        return offer._replace(state=state)
+        return replace(offer, state=state)
 
     def _drop_no_news(self) -> None:
         """A state that the store has already is durable. What is in flight may change that, so it is waited for."""

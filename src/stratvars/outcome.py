@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from stratvars.edits import Edit
 from stratvars.revision import Holder
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
+class Saved(Struct, frozen=True, gc=False, eq=False):
     """The revision is durable; also the answer when it was sent again.
 
     Attributes:
@@ -21,7 +22,14 @@ class Saved:
 
     number: int
     was_missing: bool = False
-    edits: tuple[Edit, ...] = field(default=(), compare=False)
+    edits: tuple[Edit, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the same became of the same revision, whatever waits."""
+        return isinstance(other, Saved) and (self.number, self.was_missing) == (other.number, other.was_missing)
+
+    def __hash__(self) -> int:
+        return hash((self.number, self.was_missing))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
+
+import msgspec
+from msgspec import Struct
 
 from stratvars.edits import Edit, Resolution
 from stratvars.errors import UndecodableError
@@ -63,7 +66,7 @@ Moment = int | Literal[Landmark.LAST_ITERATION]
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-class State(NamedTuple):
+class State(Struct, frozen=True, gc=False):
     """All variables at one moment.
 
     Attributes:
@@ -144,7 +147,7 @@ class Renewing:
     acknowledged: int
 
 
-class Revision(NamedTuple):
+class Revision(Struct, frozen=True, gc=False):
     """One state on its way into the store.
 
     Attributes:
@@ -315,8 +318,6 @@ def split_texts(variables: str) -> dict[str, str]:
     Raises:
         UndecodableError: it is not one JSON object, or names a variable twice.
     """
-    import msgspec
-
     try:
         members = msgspec.json.decode(variables, type=dict[str, msgspec.Raw])
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:

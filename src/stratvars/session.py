@@ -12,7 +12,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from stratvars import codec
 from stratvars.capture import Capture
@@ -36,7 +37,7 @@ LAST_DEADLINE = 5.0
 _LEAST = 0.1
 
 
-class Left(NamedTuple):
+class Left(Struct, frozen=True, gc=False):
     """A state that the writer has: the ticket to wait for, and what could not be stored, with the reasons."""
 
     ticket: int

@@ -12,17 +12,16 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from msgspec import Struct, field
+
 from stratvars.lane import Lane
 
 
-class Watch:
+class Watch(Struct, frozen=True, eq=False):
     """Somebody waits for a ticket of a lane; see ``Lane.offer``."""
 
-    __slots__ = ("lane", "ticket")
-
-    def __init__(self, lane: Lane, ticket: int) -> None:
-        self.lane = lane
-        self.ticket = ticket
+    lane: Lane
+    ticket: int
 
     @property
     def is_settled(self) -> bool:
@@ -30,25 +29,22 @@ class Watch:
         return self.lane.done >= self.ticket or self.lane.holder is not None
 
 
-class Call(Watch):
+class Call(Watch, frozen=True, eq=False):
     """``wake`` is called in the writer's thread as soon as the ticket is settled; it must not raise, and not wait."""
 
-    __slots__ = ("wake",)
-
-    def __init__(self, lane: Lane, ticket: int, wake: Callable[[], object]) -> None:
-        super().__init__(lane, ticket)
-        self.wake = wake
+    wake: Callable[[], object]
 
 
-class Alarm(Watch):
+def _taken() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
+class Alarm(Watch, frozen=True, eq=False):
     """A thread waits for a ticket. May be rung again, by anybody; a lock, for a signal may raise at any point."""
 
-    __slots__ = ("_lock",)
-
-    def __init__(self, lane: Lane, ticket: int) -> None:
-        super().__init__(lane, ticket)
-        self._lock = threading.Lock()
-        self._lock.acquire()
+    _lock: threading.Lock = field(default_factory=_taken)
 
     def ring(self) -> None:
         """End the wait, or the one that is still to come."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from either import sql
 from stratvars import Backup, open_archive
@@ -88,7 +89,7 @@ def test_what_was_lost_under_the_same_number_was_asked_for_by_nobody(call: Call,
         claim = store.acquire(TABLE, "bot", "", "a start that lost")
         assert isinstance(claim, Claim)
         lost = revision_of(replace(claim, epoch=1), {"limit": "9"}, number=3)
-        store.keep_fenced(lost._replace(reason=Reason.FENCED, complete=False))
+        store.keep_fenced(structs.replace(lost, reason=Reason.FENCED, complete=False))
         store.release(claim)
     assert [line[5:] for line in call("history", "bot", "--reason", "fenced")[0][1:]] == [["", ""]]
 

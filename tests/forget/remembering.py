@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from contextlib import closing, suppress
 
+from msgspec.structs import replace
+
 from either import sql
 from stratvars import Backup, open_archive
 from stratvars.edits import Change, Edit
@@ -63,9 +65,9 @@ def lose(url: str, name: str) -> None:
         assert isinstance(claim, Claim)
         texts = {"n": "1", KEY: f'"{CANARY}-8"'}
         fenced = revision_of(claim, texts, number=900)
-        store.keep_fenced(fenced._replace(reason=Reason.FENCED, complete=False))
+        store.keep_fenced(replace(fenced, reason=Reason.FENCED, complete=False))
         store.keep_fenced(
-            fenced._replace(number=901, reason=Reason.FENCED, complete=False, changed=f'{{"api_key":"{CANARY}-9"')
+            replace(fenced, number=901, reason=Reason.FENCED, complete=False, changed=f'{{"api_key":"{CANARY}-9"')
         )
         store.release(claim)
 

@@ -5,6 +5,7 @@ A figure here may be lowered freely. To raise one is a decision: it says what ea
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ import pytest
 from postgres.proxy import Counts, Proxy
 from stratvars import Backup
 from stratvars.codec import jsontext
+from stratvars.outcome import Saved
 from stratvars.revision import Reason
 from stratvars.store.postgres.store import PostgresStore
 from stratvars.store.sqlite.store import SqliteStore
@@ -206,3 +208,16 @@ def test_so_many_modules_are_loaded(program: str, packages: set[str], many: int)
     assert packages <= others
     assert {name for name in others if not name.startswith("_")} == packages
     assert len(ours) <= many, ours
+
+
+def test_the_records_of_a_save_are_nothing_to_the_garbage_collector() -> None:
+    """Of a thousand strategies that save at once the collector would walk through all that is on its way."""
+    with Backup("bot", "memory://") as backup:
+        backup.vars.update(five(1))
+        lane = backup._use()._lane
+        with backup._use()._writer._turning:
+            left = backup._use().leave(Reason.MANUAL, complete=True)
+            revision = lane.next()
+            assert revision is not None
+            records = [left, lane._kept, lane._kept.state, lane._in_flight, revision, Saved(revision.number)]
+    assert [type(one).__name__ for one in records if gc.is_tracked(one)] == []

@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import psycopg
+from msgspec import structs
 
 from postgres.stores import store_at
 from stratvars import moment
@@ -162,7 +163,7 @@ class Maker:
         claim = self._lane.claim
         number = self._lane.acknowledged + 10**6 + self._lost
         self._sides.store.keep_fenced(
-            revision_of(claim, {"lost": "1"}, number=number)._replace(reason=Reason.FENCED, complete=False)
+            structs.replace(revision_of(claim, {"lost": "1"}, number=number), reason=Reason.FENCED, complete=False)
         )
         self._sides.date((claim.epoch, number), at)
 

@@ -8,6 +8,7 @@ from contextlib import closing
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from either import sql
 from postgres.stores import store_at, waits
@@ -60,7 +61,7 @@ def test_a_save_beside_a_change_by_hand_writes_nothing_and_shows_it(
     assert save(late, 1) == Foreign('{"x": 99}')
     assert sql(any_url, "SELECT variables FROM vars_backup WHERE strategy_id = 'bot'") == [('{"x": 99}',)]
     assert sql(any_url, "SELECT count(*) FROM vars_backup_history WHERE strategy_id = 'bot'") == [(1,)]
-    adopted = revision_of(claim, {"x": "2"}, number=3, follows=1)._replace(variables='{"x": 99}', changed='{"x": 99}')
+    adopted = replace(revision_of(claim, {"x": "2"}, number=3, follows=1), variables='{"x": 99}', changed='{"x": 99}')
     assert save(adopted, 2) == Saved(3), "with the very text it is taken"
     assert save(revision_of(claim, {"x": "3"}, number=4, follows=3), 3) == Saved(4)
     assert sql(any_url, "SELECT variables FROM vars_backup WHERE strategy_id = 'bot'") == [('{"x":3}',)]
@@ -73,8 +74,8 @@ def test_what_may_be_replaced_is_named_by_its_digest(store: Store, any_url: str,
     assert save(revision_of(claim, {"x": "1"}), 0) == Saved(1)
     sql(any_url, BY_HAND)
     revision = revision_of(claim, {"x": "2"}, follows=1)
-    assert save(revision._replace(over=digest_of('{"x": 98}')), 1) == Foreign('{"x": 99}')
-    assert save(revision._replace(over=digest_of('{"x": 99}')), 2) == Saved(2)
+    assert save(replace(revision, over=digest_of('{"x": 98}')), 1) == Foreign('{"x": 99}')
+    assert save(replace(revision, over=digest_of('{"x": 99}')), 2) == Saved(2)
 
 
 @pytest.mark.parametrize("others", [(), ("a", "z")], ids=["alone", "in a batch"])

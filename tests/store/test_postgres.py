@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from msgspec import structs
 
 from postgres.stores import acquired, nth, rows, store_at, waits
 from postgres.waiting import eventually
@@ -112,7 +113,7 @@ def test_a_load_looks_into_the_history_only_after_a_crash(store: PostgresStore, 
         admin.execute("LOCK TABLE vars_backup_history IN ACCESS EXCLUSIVE MODE")
         stored = store.load(calm)
     assert stored == replace(loaded(store, first), age=stored.age if stored else 0.0)
-    store.save([nth(calm, 2)._replace(reason=Reason.CRASH)])
+    store.save([structs.replace(nth(calm, 2), reason=Reason.CRASH)])
     crashed = acquired(store)
     again = store.acquire(TABLE, "bot", "me", "start-2", take_over=Holder(1, "me"))
     assert [crashed.crashed, isinstance(again, Claim) and again.crashed] == [True, True]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import psycopg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from postgres.stores import acquired, nth, rows
 from stratvars.outcome import Saved
@@ -58,9 +59,8 @@ def test_whichever_way_a_revision_is_sent_the_same_is_written(
         for claim in claims:
             assert store.save([nth(claim, 1)]) == [Saved(1)]
         batch = [
-            revision_of(
-                claim, {word: as_json(word), name: str(number)}, follows=1, reason=reason, complete=flag
-            )._replace(
+            replace(
+                revision_of(claim, {word: as_json(word), name: str(number)}, follows=1, reason=reason, complete=flag),
                 changed=join_texts({name: as_json(others)}),
                 removed=as_json([word]),
                 held_back=as_json({name: word}),

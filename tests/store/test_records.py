@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from postgres.stores import store_at
 from stratvars.history import fold
@@ -97,7 +98,7 @@ def test_what_a_start_saved_that_had_lost_the_strategy_is_no_part_of_the_past(da
         database.execute(copy.format(further))
     database.store.save([revision_of(later, {"n": "3"}, complete=False)])
     following = revision_of(later, {"n": "4"}, follows=3, reason=Reason.CRASH, complete=False)
-    database.store.save([following._replace(snapshot=False)])  # so that a snapshot is looked for before it
+    database.store.save([replace(following, snapshot=False)])  # so that a snapshot is looked for before it
     assert [kept.number for kept in database.records.history(TABLE, "bot", 4)] == [3, 4]
     assert fold(database.records.history(TABLE, "bot", 4)).state.texts == {"n": "4"}
     assert database.records.history(TABLE, "bot", 5) == []

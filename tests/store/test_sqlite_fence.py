@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from stratvars.errors import UnavailableError
 from stratvars.outcome import Fenced, Foreign, Outcome, Saved, WentBack
@@ -110,7 +111,7 @@ def test_what_a_lost_transaction_was_allowed_to_replace_is_shown_again(
         other.execute("""UPDATE vars_backup SET variables = '{"n": 99}'""")
     nowhere = number(replace(claim, table="never_prepared"), 1)
     with pytest.raises(KeyError):
-        store.save([number(claim, 2)._replace(over=digest_of('{"n": 99}')), nowhere])
+        store.save([structs.replace(number(claim, 2), over=digest_of('{"n": 99}')), nowhere])
     assert store.save([number(claim, 2)]) == [Foreign('{"n": 99}')]
 
 

@@ -170,7 +170,7 @@ class MemoryStore:
         row = self._tables[revision.claim.table].get(revision.claim.strategy)
         verdict = judge(revision, None if row is None else row.found)
         if isinstance(verdict, Saved) and row is not None:
-            return replace(verdict, edits=row.take())
+            return Saved(verdict.number, edits=row.take())
         if verdict is not None or row is None:
             return verdict or WentBack(0, 0)
         row.found = _renewed(row.found._replace(revision=revision.number))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from msgspec import structs
+
 from stratvars.edits import Change, Edit, Fate, Resolution, Signature
 from stratvars.erasing import Erasing
 from stratvars.history import fold
@@ -66,7 +68,7 @@ class EditContract(BothSides):
         assert isinstance(saved, Saved)
         assert saved.edits == renewed.edits, "until it is resolved it comes again: the first answer may be lost"
         resolves = (Resolution(first, Fate.APPLIED), Resolution(second, Fate.REFUSED, "x is needed"))
-        revision = revision_of(claim, {"x": "2"}, follows=1)._replace(resolves=resolves)
+        revision = structs.replace(revision_of(claim, {"x": "2"}, follows=1), resolves=resolves)
         for _ in range(2):
             [saved] = store.save([revision])
             assert isinstance(saved, Saved)
@@ -92,7 +94,7 @@ class EditContract(BothSides):
         assert number is not None
         new = acquired(store, "bot", start_id="start-2", take_over=Holder(old.epoch, "me"))
         assert new.open_edits == 1
-        late = revision_of(old, {"x": "1"})._replace(resolves=(Resolution(number, Fate.APPLIED),))
+        late = structs.replace(revision_of(old, {"x": "1"}), resolves=(Resolution(number, Fate.APPLIED),))
         assert isinstance(store.save([late])[0], Fenced)
         assert records.edits(TABLE, "bot", limit=1)[0].fate == Fate.OPEN
         [renewed] = store.renew([Renewing(new, 0)])
@@ -139,10 +141,10 @@ class EditContract(BothSides):
         claim = acquired(store, "bot")
         first = revision_of(claim, {"a": "1", "key": '"secret"', "b": "[1, 2]"})
         assert store.save([first]) == [Saved(1)]
-        second = first._replace(number=2, follows=1, snapshot=False, changed='{"b":2}', removed='["key"]')
-        assert store.save([second._replace(variables='{"a":1,"b":2}')]) == [Saved(2)]
+        second = structs.replace(first, number=2, follows=1, snapshot=False, changed='{"b":2}', removed='["key"]')
+        assert store.save([structs.replace(second, variables='{"a":1,"b":2}')]) == [Saved(2)]
         fenced = revision_of(claim, {"key": '"secret"'}, number=9)
-        store.keep_fenced(fenced._replace(reason=Reason.FENCED, complete=False, held_back='{"key": "secret"}'))
+        store.keep_fenced(structs.replace(fenced, reason=Reason.FENCED, complete=False, held_back='{"key": "secret"}'))
         asked = Edit(Change({"key": '"secret"', "a": "2"}, ("b",)), 1, "kim", "secret is the key")
         last = store.ask(TABLE, "bot", asked, refused="secret")
         assert last is not None
@@ -173,9 +175,9 @@ class EditContract(BothSides):
         assert first is not None
         assert second is not None
         resolves = (Resolution(first, Fate.APPLIED), Resolution(second, Fate.REFUSED, "x is needed"))
-        assert isinstance(store.save([revision_of(claim, {"x": "1"})._replace(resolves=resolves)])[0], Saved)
+        assert isinstance(store.save([structs.replace(revision_of(claim, {"x": "1"}), resolves=resolves)])[0], Saved)
         own = Edit(Change({"x": "2"}), 1, "sam", "back to revision 1")
-        signed = revision_of(claim, {"x": "2"}, follows=1)._replace(signed=own)
+        signed = structs.replace(revision_of(claim, {"x": "2"}, follows=1), signed=own)
         for _ in range(2):
             [saved] = store.save([signed])
             assert isinstance(saved, Saved)

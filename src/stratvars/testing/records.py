@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta, timezone
 from typing import Any
 
+from msgspec.structs import replace
+
 from stratvars.history import fold
 from stratvars.outcome import Renewed, Saved
 from stratvars.retention import ALL, Retention, Size
@@ -46,7 +48,7 @@ class RecordsContract(BothSides):
                 claim = acquired(store, "bot", start_id="start-2", take_over=Holder(claim.epoch, "me"))
             revision = revision_of(claim, {"n": str(number)}, follows=number - 1, complete=number not in unfinished)
             if number not in snapshots:
-                revision = revision._replace(snapshot=False, changed='{"m":[1, 2]}', removed='["é"]', format=number)
+                revision = replace(revision, snapshot=False, changed='{"m":[1, 2]}', removed='["é"]', format=number)
             assert store.save([revision]) == [Saved(number)]
         store.save([revision_of(acquired(store, "new"), {}, reason=Reason.CRASH, complete=False)])
 
@@ -72,8 +74,8 @@ class RecordsContract(BothSides):
             is_crash = number in crashes
             reason = Reason.CRASH if is_crash else Reason.MANUAL if number == 4 else Reason.ITERATION
             revision = revision_of(claim, {"n": '"é"'}, follows=number - 1, reason=reason, complete=not is_crash)
-            revision = revision._replace(snapshot=number not in deltas)
-            assert store.save([revision._replace(held_back='{"é":"why"}') if is_crash else revision]) == [Saved(number)]
+            revision = replace(revision, snapshot=number not in deltas)
+            assert store.save([replace(revision, held_back='{"é":"why"}') if is_crash else revision]) == [Saved(number)]
         store.save([revision_of(acquired(store, "other"), {})])
         store.keep_fenced(revision_of(claim, {"n": "lost"}, number=9, reason=Reason.FENCED))
         every = records.revisions(TABLE, "bot", limit=100)
@@ -107,7 +109,7 @@ class RecordsContract(BothSides):
         whole = revision_of(claim, {"a": "1", "b": "[1, 2]"})
         assert store.save([whole]) == [Saved(1)]
         for number, (changed, removed) in enumerate([('{"b":2}', "[]"), ('{"c":3}', '["a"]'), ('{"a":4}', "[]")], 2):
-            delta = whole._replace(number=number, follows=number - 1, snapshot=False, changed=changed, removed=removed)
+            delta = replace(whole, number=number, follows=number - 1, snapshot=False, changed=changed, removed=removed)
             assert store.save([delta]) == [Saved(number)]
         store.save([revision_of(acquired(store, "other"), {})])
         before = {number: fold(records.history(TABLE, "bot", number)).state.texts for number in (3, 4)}

@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from struct import pack
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from stratvars.edits import Asked, Edit, Fate
 from stratvars.revision import Claim, Entry, Holder, Renewing, Revision, Stored, digest_of_bytes
@@ -21,7 +22,7 @@ _TEXT = 25
 """The server's number of the type text, in pg_type; it is the same everywhere."""
 
 
-class Known(NamedTuple):
+class Known(Struct, frozen=True, gc=False):
     """Where a save left the rows of its strategy, and in which transaction; each as the server's text of it.
 
     ``said`` is what each save of the claim says, by the names of the parameters.

@@ -8,10 +8,10 @@ against a revision is that of the whole statement, which is then sent.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import NamedTuple
 
 import psycopg
+from msgspec import Struct
+from msgspec.structs import replace
 from psycopg.pq import TransactionStatus
 
 from stratvars.edits import Edit, Fate, Resolution
@@ -32,7 +32,7 @@ Places = dict[tuple[str, str], rows.Known]
 """What the last save of a strategy left, by table and name. It only says where to look: the statement judges."""
 
 
-class Answer(NamedTuple):
+class Answer(Struct, frozen=True, gc=False):
     """What a save found, and whether it wrote.
 
     Attributes:
@@ -138,7 +138,7 @@ def _signed(connection: WatchedConnection, revision: Revision) -> Revision:
     connection.execute(sql["ask"].encode(), rows.ask(revision.claim.strategy, revision.signed, "", PATIENCE))
     row = connection.execute(sql["asked"].encode(), {"token": revision.signed.token}).fetchone()
     made = () if row is None else (Resolution(int(row[0]), Fate.APPLIED),)
-    return revision._replace(resolves=(*revision.resolves, *made))
+    return replace(revision, resolves=(*revision.resolves, *made))
 
 
 def _send(connection: WatchedConnection, batch: Sequence[Revision], patience: float) -> dict[str, Answer]:
@@ -165,7 +165,7 @@ def _outcome(connection: WatchedConnection, revision: Revision, answer: Answer |
         return Saved(revision.number, was_missing, _left(revision, answer.edits))
     verdict = judge(revision, None if answer is None else answer.found)
     if isinstance(verdict, Saved) and answer is not None:
-        return replace(verdict, edits=_left(revision, answer.edits))
+        return Saved(verdict.number, edits=_left(revision, answer.edits))
     if verdict is not None or answer is None:
         return verdict
     # Nothing speaks against it, but the current state is another than the last save left.

@@ -10,7 +10,6 @@ from __future__ import annotations
 import sqlite3
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
 
 from stratvars.edits import Edit
 from stratvars.outcome import Foreign, Outcome, Saved
@@ -33,7 +32,7 @@ def save_one(connection: sqlite3.Connection, sql: _Sql, revision: Revision, look
     found = found_of(connection, sql, claim.strategy)
     verdict = judge(revision, found) or (None if is_as_left else _foreign(connection, sql, revision, found))
     if isinstance(verdict, Saved):
-        return replace(verdict, edits=waiting(connection, sql, claim, found))
+        return Saved(verdict.number, edits=waiting(connection, sql, claim, found))
     if verdict is not None:
         return verdict
     looked[claim.table, claim.strategy] = version
