@@ -58,9 +58,10 @@ class Agenda:
         """Whether no other lane has something to send."""
         return len(self._working) - (lane in self._working) == 0
 
-    def fits(self, at_most: int) -> bool:
-        """Whether no more than so many have something to send."""
-        return len(self._working) <= at_most
+    @property
+    def working(self) -> int:
+        """How many have something to send."""
+        return len(self._working)
 
     def ready(self, at_most: int | None = None) -> list[Lane]:
         """Those that have something to send, and may try it now; so many, who have waited longest."""

@@ -26,12 +26,11 @@ from stratvars.waking import Alarm, Call, Waiting, Watch
 
 _AT_MOST = 2.0
 """Seconds for which a strategy's own thread waits for the database; longer waits are the writer's."""
-_IN_A_GROUP = 64
-"""Saves that are sent together at least, where so many wait. Of a thousand only one group is in the caches of the
-processor, and while it is with the database the strategies of the one before go on."""
-_HALF = 32
-"""Saves that are sent together where no more than a group waits: the others' strategies work meanwhile, or wait for
-nothing but their turn. All at once, the strategies would stand still with the database at work, and it with them."""
+_FEW = 64
+"""Strategies with something to send, up to which each makes its own revision; of more, so many go together at least."""
+_LEAST, _MOST = 32, 256
+"""Saves that are sent together, where so many wait: half of few, a third of many. Of a thousand at once most would be
+out of the processor's caches when their answers come."""
 _SLOW = 0.2e-3
 """Seconds for each save of a group, about twice what the interpreter takes: past that more are sent together."""
 _STANDSTILL = 0.005
@@ -59,8 +58,8 @@ class Writer:
         self._stopping = False
         self._together = 0
         """How many revisions the thread sent last time."""
-        self._at_most = _HALF
-        """How many it sends next time, where no more than a group waits, and at least where more do."""
+        self._at_least = _LEAST
+        """How many it sends next time, where so many wait."""
         self._sender = Sender(store, self._guard, self._wake)
         self._pruner = Pruner(store)
 
@@ -84,7 +83,7 @@ class Writer:
         with self._guard:
             ticket = lane.offer(offer, given)
             self._agenda.note([lane])
-            if is_awaited and self._agenda.fits(_IN_A_GROUP):
+            if is_awaited and self._agenda.working <= _FEW:
                 # Here its state is still in the processor's caches. Of hundreds it would not be any more when the
                 # thread comes to it, and texts that are made sooner than needed push the others' out.
                 lane.next()
@@ -241,8 +240,7 @@ class Writer:
     def _take_turn(self) -> float | None:
         self._waiting.wake_all_where_it_stands_still()
         with self._guard:
-            is_one_group = self._agenda.fits(_IN_A_GROUP)
-            ready = self._agenda.ready(self._at_most if is_one_group else max(self._at_most, _IN_A_GROUP))
+            ready = self._agenda.ready(max(self._at_least, _share(self._agenda.working)))
             work = [(lane, revision) for lane in ready if (revision := lane.next())]
             idle = self._agenda.due()
             # Of a thousand that end together the last saves must not wait until all others are given up.
@@ -254,8 +252,8 @@ class Writer:
         began = time.monotonic()
         # Nobody else is held up by the wait for a row that somebody has locked.
         self._sender.send(work, PATIENCE if is_alone else LITTLE_PATIENCE)
-        if len(work) >= _HALF:
-            self._at_most = _next_group(self._at_most, len(work), time.monotonic() - began)
+        if len(work) >= _LEAST:
+            self._at_least = _next_group(self._at_least, len(work), time.monotonic() - began)
         self._sender.renew(idle)
         for lane, over in retired:
             with suppress(UnavailableError):
@@ -274,8 +272,17 @@ class Writer:
         self._waiting.wake(settled)
 
 
-def _next_group(at_most: int, sent: int, took: float) -> int:
-    """How many saves to send together after ``sent`` of ``at_most`` took so long, where more may have waited."""
+def _share(waiting: int) -> int:
+    """How many of so many saves to send together.
+
+    The strategies of the others work meanwhile, or wait for nothing but their turn. All at once, the strategies would
+    stand still with the database at work, and it with them.
+    """
+    return _LEAST if waiting <= _FEW else min(max(waiting // 3, _FEW), _MOST)
+
+
+def _next_group(at_least: int, sent: int, took: float) -> int:
+    """How many saves to send together after ``sent`` took so long, and ``at_least`` so many were to be sent."""
     if took > _SLOW * sent:
-        return max(at_most, sent * 2)
-    return max(min(at_most, sent) // 2, _HALF) if took < _SLOW / 2 * sent else at_most
+        return max(at_least, sent * 2)
+    return max(min(at_least, sent) // 2, _LEAST) if took < _SLOW / 2 * sent else at_least
