@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from contextvars import Context
@@ -132,6 +134,16 @@ def test_each_wait_ends_at_its_own_deadline_whichever_began_first(writer: Writer
     asyncio.run(main())
 
 
+def test_a_loop_that_has_ended_is_not_kept_alive(writer: Writer) -> None:
+    loop = asyncio.new_event_loop()
+    with closing(loop):
+        assert loop.run_until_complete(settled(writer, *left(writer, "bot"), 30))
+    gone = weakref.ref(loop)
+    del loop
+    gc.collect()
+    assert gone() is None
+
+
 class TimingLoop(asyncio.SelectorEventLoop):
     """Counts its timers."""
 
@@ -160,3 +172,16 @@ def test_waits_with_one_deadline_share_one_timer(writer: Writer) -> None:
 
         runner.run(main())
         assert loop.timers == 1
+
+
+def test_a_timer_that_a_sooner_one_replaced_sets_none_again(writer: Writer) -> None:
+    loop = TimingLoop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner, writer._turning:
+
+        async def main() -> list[bool]:
+            saves = [left(writer, f"bot-{number}") for number in range(3)]
+            waits = [settled(writer, *save, timeout) for save, timeout in zip(saves, (0.2, 0.05, 0.4), strict=True)]
+            return await asyncio.gather(*waits)
+
+        assert runner.run(main()) == [False] * 3
+        assert loop.timers == 4, "at 0.2 and 0.05; at 0.2 again, and then at 0.4"

@@ -51,8 +51,8 @@ class Bell:
 class _Post:
     """The waits of one event loop.
 
-    All that other threads end until the loop looks cost it one call, and all deadlines one timer, which is set anew
-    only where the next one comes sooner or has passed.
+    All that other threads end until the loop looks cost it one call, and all deadlines one timer; another is set only
+    where the next deadline comes sooner, or has passed.
 
     Args:
         loop: the running one; not kept alive.
@@ -63,8 +63,8 @@ class _Post:
         self._over: deque[asyncio.Future[None]] = deque()
         self._is_called = False
         self._until: dict[asyncio.Future[None], float] = {}
-        self._timer: asyncio.TimerHandle | None = None
         self._rings_at = math.inf
+        """When the timer ends the waits that are late, by the loop's clock."""
 
     def is_of(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Whether it is this one's."""
@@ -97,12 +97,15 @@ class _Post:
             _end(self._over.popleft())
 
     def _set_timer(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer, self._rings_at = loop.call_at(at, self._end_the_late, loop), at
+        # Its handle, by which the one before it could be cancelled, would keep the loop alive.
+        self._rings_at = at
+        loop.call_at(at, self._end_the_late, at)
 
-    def _end_the_late(self, loop: asyncio.AbstractEventLoop) -> None:
-        now, self._timer, self._rings_at = loop.time(), None, math.inf
+    def _end_the_late(self, rings_at: float) -> None:
+        loop = self._loop()
+        if loop is None or rings_at != self._rings_at:  # a sooner one took its place
+            return
+        now, self._rings_at = loop.time(), math.inf
         for wait, until in self._until.items():
             if until <= now:
                 _end(wait)
