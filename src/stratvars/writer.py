@@ -32,7 +32,7 @@ _LEAST, _MOST = 32, 256
 """Saves that are sent together, where so many wait: half of few, a third of many. Of a thousand at once most would be
 out of the processor's caches when their answers come."""
 _SLOW = 0.2e-3
-"""Seconds for each save of a group, about twice what the interpreter takes: past that more are sent together."""
+"""Seconds for each save of a group, some three times what the interpreter takes: past that more are sent together."""
 _STANDSTILL = 0.005
 """Seconds after which those are woken to whom nobody has passed it on."""
 _AT_ONCE = 8
