@@ -138,7 +138,7 @@ def _draw(name: str, title: str, bars: Sequence[Bar], line_at: float | None = No
 
 def main() -> None:
     """Draw all pictures anew."""
-    scripts = ("saves", "sizes", "loads", "many", "snapshot", "network", "footprint", "codec")
+    scripts = ("saves", "sizes", "loads", "many", "snapshot", "network", "footprint", "codec", "history")
     lines = [line for name in scripts for line in _table(f"bench/{name}.py")]
     title = "How far from its target each figure is: left of the line it is met; a tick is its floor"
     _draw("performance-targets.svg", title, [*targets(lines)], 0.5)
