@@ -5,16 +5,16 @@ Both stand in one database, as two strategies, and are filled by SQL.
 
 from __future__ import annotations
 
-import io
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, redirect_stderr
+from contextlib import ExitStack, closing
 from hashlib import sha256
 
 import psycopg
 from frame import Row, Scale, compared, race, run
-from places import database, sqlite_folder
+from places import database, opened, sqlite_folder
+from states import text_of
 
 from stratvars import Backup, open_archive
 from stratvars.archive import Archive
@@ -42,7 +42,7 @@ FILLING = (
     VALUES ('@name', 1 + (@many - 1) / 50000, @many, 'start', '', @now, 15, '@digest', 'stop', 1 = 1, '{{}}', 1, 1,
         0@value)""",
     f"""INSERT INTO {TABLE} (id, last_updated, variables, strategy_id)
-    SELECT '@name', @now, {WHOLE}, '@name' FROM (SELECT @many AS i) AS newest""",
+    VALUES ('@name', @now, '@newest', '@name')""",
 )
 Work = Callable[[str, int], object]
 
@@ -77,12 +77,13 @@ def _prepare(url: str) -> None:
 def _fill(execute: Callable[[str], object], places: dict[str, str], scale: Scale) -> None:
     """Fill both histories; ``places`` holds what differs from one database to the other."""
     for name, many in _histories(scale).items():
-        # What WHOLE makes of the last number: by its digest a start knows that no other hand has written it.
-        newest = f'{{"trade_count":{many},"last_price":{many % 997}.5,"side":"long","stop":99.75,"armed":true}}'
+        state = {"trade_count": many, "last_price": many % 997 + 0.5, "side": "long", "stop": 99.75, "armed": True}
+        newest = text_of(state)  # by its digest a start knows that no other hand has written it
         digest = sha256(newest.encode()).hexdigest()
+        of_history = {"@name": name, "@many": str(many), "@newest": newest, "@digest": digest}
         for statement in FILLING:
             filled = statement
-            for place, text in {**places, "@name": name, "@many": str(many), "@digest": digest}.items():
+            for place, text in {**places, **of_history}.items():
                 filled = filled.replace(place, text)
             execute(filled)
 
@@ -94,8 +95,7 @@ def _histories(scale: Scale) -> dict[str, int]:
 def _rows(url: str, where: str, scale: Scale) -> Iterator[Row]:
     with ExitStack() as stack:
         archive = stack.enter_context(open_archive(url))
-        with redirect_stderr(io.StringIO()):
-            backups = {name: stack.enter_context(Backup(name, url, retention="all")) for name in _histories(scale)}
+        backups = {name: stack.enter_context(closing(opened(url, name, "all"))) for name in _histories(scale)}
         for title, work in _looks(archive).items():
             yield _row("", f"{title}, {where}", work, _LOOKING, scale)
         yield _row("9", f"a save, {where}", lambda name, _: _save(backups[name]), _SAVING, scale)
@@ -137,8 +137,7 @@ def _save(backup: Backup) -> None:
 
 
 def _restore(url: str, name: str) -> None:
-    with redirect_stderr(io.StringIO()), Backup(name, url, retention="all", wait=0):
-        pass
+    opened(url, name, "all").close()
 
 
 if __name__ == "__main__":

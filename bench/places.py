@@ -119,10 +119,10 @@ def bare_postgres(url: str) -> Iterator[Bare]:
         )
 
 
-def opened(url: str, name: str = "bot") -> Backup:
+def opened(url: str, name: str = "bot", retention: str | None = None) -> Backup:
     """A backup that is open, without its line on stderr; for ``closing``."""
     with redirect_stderr(io.StringIO()):
-        return Backup(name, url).open()
+        return Backup(name, url, retention=retention).open()
 
 
 def sqlite_url(folder: Path) -> str:
