@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -87,6 +88,22 @@ def test_the_texts_of_names_are_kept_for_so_many_and_no_more(monkeypatch: pytest
         assert split_texts(join_texts(texts)) == texts
         assert len(names) <= 3
     assert names
+
+
+def test_a_text_of_a_megabyte_is_copied_once_where_a_state_is_joined() -> None:
+    texts = {"count": "1", "big": "1" * 1_000_000, "last": "2"}
+    tracemalloc.start()
+    try:
+        joined = join_texts(texts)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert split_texts(joined) == texts
+    assert 1_000_000 < peak < 1_100_000
+
+
+def test_no_variables_at_all_are_an_empty_object() -> None:
+    assert join_texts({}) == "{}"
 
 
 def test_a_change_taken_back_while_another_was_in_flight_is_still_written() -> None:
