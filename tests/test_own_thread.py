@@ -1,23 +1,27 @@
-"""On PostgreSQL a strategy's own thread sends its save where nobody else has one to send, and never for too long."""
+"""A strategy's own thread sends its save where nobody else has one to send, and never for too long."""
 
 from __future__ import annotations
 
 import random
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 from types import FrameType
 
 import psycopg
 import pytest
 
+from either import sql
 from postgres.stores import history, rows, waits
 from postgres.waiting import eventually
 from stratvars import Backup
 from stratvars.errors import NotSavedError
 from stratvars.revision import Reason
+from stratvars.store.sqlite.lock import FileLock, lock_path
 
 MANY = 30
 
@@ -42,6 +46,19 @@ def warm(backup: Backup) -> None:
         keep(backup, number)
 
 
+def numbers(url: str) -> list[int]:
+    return [number for (number,) in sql(url, "SELECT revision FROM vars_backup_history ORDER BY epoch, revision")]
+
+
+def path_of(url: str) -> str:
+    return url.removeprefix("sqlite:///")
+
+
+@pytest.fixture
+def file_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'own.db'}"
+
+
 def spent_by_the_writer(work: Callable[[], object]) -> float:
     """Seconds of a processor that the writer's thread took meanwhile."""
     [thread] = [thread for thread in threading.enumerate() if thread.name == "stratvars-writer"]
@@ -52,8 +69,8 @@ def spent_by_the_writer(work: Callable[[], object]) -> float:
     return time.clock_gettime(clock) - before
 
 
-def test_saves_of_one_strategy_are_sent_by_its_own_thread(pg_url: str) -> None:
-    with Backup("bot", pg_url) as backup:
+def test_saves_of_one_strategy_are_sent_by_its_own_thread(any_url: str) -> None:
+    with Backup("bot", any_url) as backup:
         warm(backup)
         keep_many(backup)  # meanwhile the thread ends what a start leaves to it: a first look at the history
         before = time.thread_time()
@@ -104,6 +121,62 @@ def test_a_save_by_the_own_thread_ends_at_its_deadline_and_lands_once_on_the_sam
     assert history(admin) == [1, 2, 3, 4, 5]
 
 
+def test_a_save_by_the_own_thread_into_a_file_ends_at_its_deadline_and_lands_once(file_url: str) -> None:
+    with Backup("bot", file_url) as backup:
+        warm(backup)
+        with closing(sqlite3.connect(path_of(file_url), isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            backup.vars.n = 1
+            began = time.monotonic()
+            with pytest.raises(NotSavedError):
+                backup.save(timeout=0.3)
+            assert 0.25 < time.monotonic() - began < 0.6
+            other.execute("ROLLBACK")
+        assert eventually(lambda: sql(file_url, "SELECT variables FROM vars_backup") == [('{"n":1}',)])
+        keep(backup, 2)
+    assert numbers(file_url) == [1, 2, 3, 4, 5]
+
+
+def test_while_one_save_hangs_the_next_ones_end_at_their_deadlines_too(file_url: str) -> None:
+    with Backup("bot", file_url) as backup:
+        warm(backup)
+        with closing(sqlite3.connect(path_of(file_url), isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for number in range(1, 4):
+                backup.vars.n = number
+                began = time.monotonic()
+                with pytest.raises(NotSavedError):
+                    backup.save(timeout=0.2)
+                assert 0.15 < time.monotonic() - began < 0.5
+            other.execute("ROLLBACK")
+        assert eventually(lambda: sql(file_url, "SELECT variables FROM vars_backup") == [('{"n":3}',)])
+    assert numbers(file_url) == [1, 2, 3, 4, 5], "the one that hung, the newest behind it, and the end"
+
+
+def test_a_file_that_another_process_keeps_locked_is_told_after_a_second_all_the_same(
+    file_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Backup("bot", file_url) as backup:
+        warm(backup)
+        with closing(FileLock(lock_path(Path(path_of(file_url))))) as other, other.hold(1.0):
+            began = time.time()
+            keep(backup, 1)
+        told = [record.created - began for record in caplog.records if "cannot be saved" in record.message]
+        assert eventually(lambda: sql(file_url, "SELECT variables FROM vars_backup") == [('{"n":1}',)])
+    assert len(told) == 1
+    assert 0.9 < told[0] < 1.7, "a moment for the lock by the own thread, and a second by the writer's"
+
+
+def test_the_thread_for_the_disk_ends_with_the_backup(file_url: str) -> None:
+    def threads() -> list[threading.Thread]:
+        return [thread for thread in threading.enumerate() if thread.name == "stratvars-disk"]
+
+    with Backup("bot", file_url) as backup:
+        warm(backup)
+        assert len(threads()) == 1
+    assert eventually(lambda: not threads())
+
+
 @contextmanager
 def interrupting() -> Iterator[list[float]]:
     """Signals raise ``Interrupted`` in the main thread; how long each took to come, while the block runs."""
@@ -133,7 +206,7 @@ def keep_until_interrupted(backup: Backup, number: int, delay: float) -> int:
     return number
 
 
-def play(url: str, admin: psycopg.Connection, rounds: int, chance: random.Random) -> tuple[int, list[int]]:
+def play(url: str, rounds: int, chance: random.Random) -> tuple[int, list[int]]:
     """How often a save was interrupted, and how many revisions there were after each."""
     number = 0
     many: list[int] = []
@@ -145,17 +218,17 @@ def play(url: str, admin: psycopg.Connection, rounds: int, chance: random.Random
             backup.vars.n = number
             backup.save()
             assert time.monotonic() - began < 1.5
-            assert rows(admin, "SELECT variables FROM vars_backup") == [(f'{{"n":{number}}}',)]
-            many.append(len(history(admin)))
+            assert sql(url, "SELECT variables FROM vars_backup") == [(f'{{"n":{number}}}',)]
+            many.append(len(numbers(url)))
     return len(came), many
 
 
 @pytest.mark.parametrize("rounds", [150, pytest.param(5000, marks=[pytest.mark.torture, pytest.mark.timeout(600)])])
 def test_whatever_a_signal_interrupts_the_next_save_is_right(
-    pg_url: str, admin: psycopg.Connection, rounds: int, record_property: Callable[[str, object], None]
+    any_url: str, rounds: int, record_property: Callable[[str, object], None]
 ) -> None:
-    came, many = play(pg_url, admin, rounds, random.Random(7))
-    kept = history(admin)
+    came, many = play(any_url, rounds, random.Random(7))
+    kept = numbers(any_url)
     record_property("counted", f"signals that raised in a strategy's thread: {came}, of {kept[-1]} revisions")
     assert came == rounds
     assert kept == [*range(1, len(kept) + 1)], "none is lost, none repeated, and no number is left out"

@@ -162,7 +162,7 @@ class Writer:
             thread.join(timeout)
 
     def _send_within(self, swift: Swift, lane: Lane, until: float) -> None:
-        """Send what a lane has in the thread of its strategy, which saves two switches between threads.
+        """Send what a lane has in the thread of its strategy, which saves a turn of this thread and the switches to it.
 
         Only where the thread has nothing to do and no trouble is known; whatever is not settled by it then, is sent by
         the thread.

@@ -95,7 +95,7 @@ class Store(Protocol):
 
     @property
     def swift(self) -> Swift | None:
-        """Saves in the thread of the caller; None where a wait for the database cannot be given up by who waits."""
+        """Saves without the writer's thread; None where a wait for the database cannot be given up by who waits."""
 
     def release(self, claim: Claim) -> None:
         """Give the strategy up at once. A claim that is no longer the newest releases nothing.
@@ -136,7 +136,7 @@ class Store(Protocol):
 
 
 class Swift(Protocol):
-    """Saves in the thread of a caller who must be free again at a certain time."""
+    """Saves for a caller who must be free again at a certain time, without the writer's thread."""
 
     def save_within(self, revision: Revision, until: float, *, patience: float = PATIENCE) -> Saved | None:
         """Save a revision, and be back at ``until``, by the monotonic clock. Never raises for the database.

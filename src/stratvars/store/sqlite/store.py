@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from stratvars.edits import Edit
 from stratvars.errors import RefusedError, UnavailableError
-from stratvars.outcome import Outcome, Renewal, Renewed
+from stratvars.outcome import Outcome, Renewal, Renewed, Saved
 from stratvars.revision import LEASE, Claim, Holder, Renewing, Revision, Stored
 from stratvars.store import sqlfiles
 from stratvars.store.base import PATIENCE
@@ -21,6 +21,7 @@ from stratvars.store.sqlite.lock import FileLock, identity, lock_path
 from stratvars.store.sqlite.saving import Looked, found_of, save_one, waiting
 from stratvars.store.sqlite.shelf import SqliteShelf
 from stratvars.store.sqlite.starts import StartLocks
+from stratvars.store.sqlite.worker import Worker
 from stratvars.store.thin import thin
 from stratvars.store.verdict import Found, grant, judge_renewal
 from stratvars.thinning import Plan, Step
@@ -48,6 +49,7 @@ class SqliteStore:
         self._identity = (0, 0)
         self._looked: Looked = {}
         self._tables: dict[str, dict[str, str]] = {}
+        self._worker: Worker[Outcome] = Worker("stratvars-disk")
         self._starts = StartLocks(lock_path(path))
 
     def prepare(self, table: str) -> None:
@@ -109,8 +111,15 @@ class SqliteStore:
         )
 
     @property
-    def swift(self) -> None:
-        return None  # a thread that waits for a disk cannot be called back
+    def swift(self) -> SqliteStore:
+        return self
+
+    def save_within(self, revision: Revision, until: float, *, patience: float = PATIENCE) -> Saved | None:
+        sql = self._tables[revision.claim.table]
+        outcome = self._worker.do(
+            lambda: self._write(lambda connection: save_one(connection, sql, revision, self._looked), patience), until
+        )
+        return outcome if isinstance(outcome, Saved) else None
 
     def release(self, claim: Claim) -> None:
         sql = self._tables[claim.table]
@@ -148,6 +157,7 @@ class SqliteStore:
     def close(self) -> None:
         """Bring the log into the file, so that a copy of the one file is the whole database, and close it."""
         with self._mutex:
+            self._worker.close()
             self._starts.close()
             lock, self._lock = self._lock, None
             if lock is None:
@@ -162,13 +172,14 @@ class SqliteStore:
                 self._drop()
                 lock.close()
 
-    def _write(self, work: Callable[[sqlite3.Connection], _Done]) -> _Done:
+    def _write(self, work: Callable[[sqlite3.Connection], _Done], patience: float = PATIENCE) -> _Done:
         """Do the work in one transaction, durable when this returns what it returned; undone when it raises.
 
-        No context manager: made of a generator it takes some 7 us of a save.
+        No context manager: made of a generator it takes some 7 us of a save. ``patience``: seconds to wait for another
+        process.
         """
         with self._mutex:
-            lock = self._take_lock()
+            lock = self._take_lock(patience)
             try:
                 connection = self._open()
                 # IMMEDIATE: a transaction that turns into a writer half-way fails at once, however long it may wait.
@@ -206,11 +217,11 @@ class SqliteStore:
             self._drop()
         return explained
 
-    def _take_lock(self) -> FileLock:
+    def _take_lock(self, patience: float = PATIENCE) -> FileLock:
         try:
             if self._lock is None:
                 self._lock = FileLock(lock_path(self._path))
-            self._lock.take(PATIENCE)
+            self._lock.take(patience)
         except OSError as error:
             raise explain(_cannot_open(error), self._path) from error
         return self._lock
