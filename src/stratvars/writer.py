@@ -267,6 +267,8 @@ class Writer:
         return delay if math.isfinite(delay) else None
 
     def _wake(self, lanes: Sequence[Lane]) -> None:
+        if not self._waiting:  # who begins to wait now, sees that it is settled
+            return
         with self._guard:
             settled = self._waiting.take_settled(lanes)
         self._waiting.wake(settled)

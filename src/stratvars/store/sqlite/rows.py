@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from stratvars.edits import Asked
@@ -25,12 +26,16 @@ def asked(row: tuple[Any, ...]) -> Asked:
     return asked_from(row, datetime.fromisoformat(row[6]))
 
 
+# Of a reason ``_value_``: ``value`` is a function of Python's before 3.12, and of a text of another class sqlite3 first
+# asks what adapts it.
+
+
 def writer(revision: Revision) -> tuple[object, ...]:
     """The parameters of ``save_writer``."""
     return (
         revision.number,
         revision.digest,
-        revision.reason.value,
+        revision.reason._value_,
         revision.complete,
         revision.held_back,
         revision.format,
@@ -45,6 +50,7 @@ def mover(revision: Revision) -> tuple[object, ...]:
     return (*writer(revision), revision.claim.epoch, revision.claim.start_id, revision.follows)
 
 
+@cache
 def from_now(seconds: float) -> str:
     """The modifier of SQLite's date functions; see sqlite.org/lang_datefunc.html."""
     return f"{seconds:+.3f} seconds"
@@ -56,7 +62,7 @@ def history(revision: Revision) -> tuple[object, ...]:
         revision.claim.strategy,
         revision.claim.epoch,
         revision.number,
-        revision.reason.value,
+        revision.reason._value_,
         revision.complete,
         revision.snapshot,
         revision.changed,
