@@ -3,6 +3,9 @@
 Two rates stand beside the commits. The ceiling is one statement after the other, each for 64 ready-made rows. What the
 same strategies save into a store in memory tells what the interpreter leaves. It is no ceiling: a database that lets
 the writer wait has it send larger groups, which cost the interpreter less, and runs were seen to pass it.
+
+A process may keep to one core, as ``taskset`` has it. Both sides are measured so too, and a save that does is compared
+with the bare upserts where these are faster.
 """
 
 from __future__ import annotations
@@ -12,13 +15,14 @@ import io
 import statistics
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, redirect_stderr, suppress
 
 import psycopg
 from floors import PostgresFloor, postgres_floor
 from frame import Row, Scale, Times, at_least, run, told
-from places import database, opened
+from places import database, one_core, opened
 from states import five, text_of
 
 from stratvars import Backup, Strategy, Trader, hosting
@@ -27,7 +31,11 @@ from stratvars.store.memory import MemoryStore
 
 _GROUP = 64
 _BESIDE = {"statement": "one statement for 64 rows", "memory": "the same threads into memory"}
-_WAYS = {"threads": "a thread for each", "loop": "one event loop"}
+_WAYS = {
+    "threads": "a thread for each",
+    "threads on one core": "a thread for each, on one core",
+    "loop": "one event loop",
+}
 _SETTLING = 1.0
 """Seconds before anything is counted. A thousand threads that begin in one moment all wait for the interpreter's lock
 then, which each asks for 200 times a second; the last of them have their turn after most of a second."""
@@ -47,11 +55,17 @@ def _commits(strategies: int, scale: Scale) -> Iterator[Row]:
         lines = [stack.enter_context(closing(psycopg.connect(url, autocommit=True))) for _ in range(64)]
         backups = _opened(stack, url, strategies)
         floor = stack.enter_context(postgres_floor(url, _GROUP))
-        rates: dict[str, list[float]] = {name: [] for name in ("one", "many", *_WAYS, *_BESIDE)}
+        threads = {
+            "one": [_upserts(lines[0], strategies)],
+            "many": [_upserts(line, strategies) for line in lines],
+            "threads": [_saves(backup) for backup in backups],
+        }
+        rates: defaultdict[str, list[float]] = defaultdict(list)
         for _ in range(turns):
-            rates["one"].append(_rate([_upserts(lines[0], strategies)], scale.seconds))
-            rates["many"].append(_rate([_upserts(line, strategies) for line in lines], scale.seconds))
-            rates["threads"].append(_rate([_saves(backup) for backup in backups], scale.seconds))
+            for name, works in threads.items():
+                rates[name].append(_rate(works, scale.seconds))
+                with one_core():
+                    rates[f"{name} on one core"].append(_rate(works, scale.seconds))
             rates["loop"].append(asyncio.run(_rate_in_a_loop(backups, scale.seconds)))
             rates["statement"].append(_rate([_groups(floor)], scale.seconds) * _GROUP)
             rates["memory"].append(_in_memory(strategies, scale.seconds))
@@ -64,6 +78,8 @@ def _commits(strategies: int, scale: Scale) -> Iterator[Row]:
         ours = statistics.median(rates[way])
         for name, yardstick, least in (("one", "over one connection", 3.5), ("many", "over 64", 1.3)):
             bare = statistics.median(rates[name])
+            if way == "threads on one core":
+                bare = max(bare, statistics.median(rates[f"{name} on one core"]))
             measured = f"{at_least(ours / bare, least)}; {ours:.0f} commits/s over {bare:.0f}"
             yield Row("7", f"{work}, {words}", f"bare upserts {yardstick}", f">= {least}x", measured, _told(best, bare))
     yield Row("7", f"{work}: connections", "", "2", told(used, 2, ""))

@@ -11,7 +11,7 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, redirect_stderr
+from contextlib import closing, contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,6 +97,26 @@ def distant_database() -> Iterator[str]:
         finally:
             if ours:
                 os.sched_setaffinity(0, cores)
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """This process, with the threads that it has and that it starts, keeps to one core; Linux alone can be told."""
+    if sys.platform != "linux":
+        yield
+        return
+    cores = os.sched_getaffinity(0)
+    _keep_to({min(cores)})
+    try:
+        yield
+    finally:
+        _keep_to(cores)
+
+
+def _keep_to(cores: set[int]) -> None:
+    for thread in [0, *map(int, os.listdir("/proc/self/task"))]:  # noqa: PTH208 - numbers alone
+        with suppress(ProcessLookupError):  # it has ended meanwhile
+            os.sched_setaffinity(thread, cores)
 
 
 @contextmanager
