@@ -59,6 +59,14 @@ def file_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'own.db'}"
 
 
+def check_that_it_is_late(backup: Backup, number: int) -> None:
+    backup.vars.n = number
+    began = time.monotonic()
+    with pytest.raises(NotSavedError):
+        backup.save(timeout=0.3)
+    assert 0.25 < time.monotonic() - began < 0.6
+
+
 def spent_by_the_writer(work: Callable[[], object]) -> float:
     """Seconds of a processor that the writer's thread took meanwhile."""
     [thread] = [thread for thread in threading.enumerate() if thread.name == "stratvars-writer"]
@@ -109,11 +117,7 @@ def test_a_save_by_the_own_thread_ends_at_its_deadline_and_lands_once_on_the_sam
         before = rows(admin, backends)
         with psycopg.connect(pg_url) as other:
             other.execute("LOCK TABLE vars_backup")
-            backup.vars.n = 1
-            began = time.monotonic()
-            with pytest.raises(NotSavedError):
-                backup.save(timeout=0.3)
-            assert 0.25 < time.monotonic() - began < 0.6
+            check_that_it_is_late(backup, 1)
             assert waits(admin), "it is still waited for, by the writer's thread"
         assert eventually(lambda: rows(admin, "SELECT variables FROM vars_backup") == [('{"n":1}',)])
         keep(backup, 2)
@@ -121,36 +125,21 @@ def test_a_save_by_the_own_thread_ends_at_its_deadline_and_lands_once_on_the_sam
     assert history(admin) == [1, 2, 3, 4, 5]
 
 
-def test_a_save_by_the_own_thread_into_a_file_ends_at_its_deadline_and_lands_once(file_url: str) -> None:
+@pytest.mark.parametrize("late", [1, 3])
+def test_saves_into_a_file_that_hang_end_at_their_deadlines_and_the_first_and_the_newest_land_once(
+    file_url: str, late: int
+) -> None:
     with Backup("bot", file_url) as backup:
         warm(backup)
         with closing(sqlite3.connect(path_of(file_url), isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            backup.vars.n = 1
-            began = time.monotonic()
-            with pytest.raises(NotSavedError):
-                backup.save(timeout=0.3)
-            assert 0.25 < time.monotonic() - began < 0.6
+            for number in range(late):
+                check_that_it_is_late(backup, number)
             other.execute("ROLLBACK")
-        assert eventually(lambda: sql(file_url, "SELECT variables FROM vars_backup") == [('{"n":1}',)])
-        keep(backup, 2)
-    assert numbers(file_url) == [1, 2, 3, 4, 5]
-
-
-def test_while_one_save_hangs_the_next_ones_end_at_their_deadlines_too(file_url: str) -> None:
-    with Backup("bot", file_url) as backup:
-        warm(backup)
-        with closing(sqlite3.connect(path_of(file_url), isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
-            for number in range(1, 4):
-                backup.vars.n = number
-                began = time.monotonic()
-                with pytest.raises(NotSavedError):
-                    backup.save(timeout=0.2)
-                assert 0.15 < time.monotonic() - began < 0.5
-            other.execute("ROLLBACK")
-        assert eventually(lambda: sql(file_url, "SELECT variables FROM vars_backup") == [('{"n":3}',)])
-    assert numbers(file_url) == [1, 2, 3, 4, 5], "the one that hung, the newest behind it, and the end"
+        newest = f'{{"n":{late - 1}}}'
+        assert eventually(lambda: sql(file_url, "SELECT variables FROM vars_backup") == [(newest,)])
+        keep(backup, late)
+    assert numbers(file_url) == [*range(1, 2 + min(late, 2) + 3)], "the two before, the late ones, the next and the end"
 
 
 def test_a_file_that_another_process_keeps_locked_is_told_after_a_second_all_the_same(
