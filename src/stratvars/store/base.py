@@ -100,7 +100,7 @@ class Store(Protocol):
     def release(self, claim: Claim) -> None:
         """Give the strategy up at once. A claim that is no longer the newest releases nothing.
 
-        When nothing was ever saved under it, no trace of the strategy stays.
+        When it was the first one, and nothing was saved under it, no trace of the strategy stays.
         """
 
     def thin(self, table: str, strategy: str, step: Step) -> Plan:

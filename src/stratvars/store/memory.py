@@ -192,7 +192,7 @@ class MemoryStore:
             if row is None or (row.found.epoch, row.found.start_id) != (claim.epoch, claim.start_id):
                 return
             row.found = row.found._replace(owner="")
-            if row.found.revision == 0:
+            if row.found.revision == 0 and row.found.epoch == 1:  # else one before it would not be fenced any more
                 del rows[claim.strategy]
 
     def thin(self, table: str, strategy: str, step: Step) -> Plan:

@@ -80,6 +80,18 @@ class LeaseContract(OneSide):
         assert (stored.variables, stored.revision) == ('{"x":1}', 1)
         assert store.save([revision_of(second, {"x": "3"})]) == [Saved(2)]
 
+    def test_who_was_taken_over_stays_fenced_when_the_later_start_gives_up_without_a_save(self, store: Store) -> None:
+        first = _claimed(store, "start-1")
+        store.release(_claimed(store, "start-2", take_over=Holder(1, "owner of start-1")))
+        refused = revision_of(first, {"x": "1"}, reason=Reason.FENCED, complete=False)
+        [answer] = store.save([refused])
+        assert isinstance(answer, Fenced)
+        store.keep_fenced(refused)
+        assert store.load(first) is None
+        third = _claimed(store, "start-3")
+        assert (third.epoch, third.revision) == (3, 0), "what was refused was never saved"
+        assert store.save([revision_of(third, {"x": "2"})]) == [Saved(1)]
+
 
 def _claimed(
     store: Store, start_id: str, name: str = "bot", *, take_over: Holder | None = None, lease: float = _LEASE

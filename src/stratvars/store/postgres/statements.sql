@@ -180,9 +180,10 @@ WHERE settings.patience IS NOT NULL AND w.strategy_id = %(strategy)s AND w.epoch
     AND w.start_id = %(start_id)s
 RETURNING w.revision
 
--- :forget_writer  a start that never saved leaves no trace; where another was fenced its row stays: see :known
+-- :forget_writer  the first start leaves no trace where it never saved. Without the row of a later one, a start before it
+-- that stands still would not be fenced
 DELETE FROM {T_writers}
-WHERE strategy_id = %(strategy)s AND epoch = %(epoch)s AND start_id = %(start_id)s AND revision = 0
+WHERE strategy_id = %(strategy)s AND epoch = %(epoch)s AND epoch = 1 AND start_id = %(start_id)s AND revision = 0
     AND NOT EXISTS (SELECT FROM {T_history} WHERE strategy_id = %(strategy)s)
 
 -- :kept  a save's line in the history, when the rest of it is done

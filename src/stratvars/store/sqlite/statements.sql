@@ -93,8 +93,9 @@ UPDATE {T_writers} SET lease_until = strftime('%Y-%m-%d %H:%M:%f+00:00', 'now', 
 -- :release_writer  nobody holds the strategy any more
 UPDATE {T_writers} SET owner = '' WHERE strategy_id = ? AND epoch = ? AND start_id = ?
 
--- :forget_writer  a start that never saved leaves no trace; where another was fenced its row stays: see :known
-DELETE FROM {T_writers} WHERE strategy_id = ?1 AND epoch = ?2 AND start_id = ?3 AND revision = 0
+-- :forget_writer  the first start leaves no trace where it never saved. Without the row of a later one, a start before it
+-- that stands still would not be fenced
+DELETE FROM {T_writers} WHERE strategy_id = ?1 AND epoch = ?2 AND epoch = 1 AND start_id = ?3 AND revision = 0
     AND NOT EXISTS (SELECT 1 FROM {T_history} WHERE strategy_id = ?1)
 
 -- :variables  the current state alone
