@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -125,29 +125,41 @@ def test_a_save_by_the_own_thread_ends_at_its_deadline_and_lands_once_on_the_sam
     assert history(admin) == [1, 2, 3, 4, 5]
 
 
+@contextmanager
+def our_lock(path: str) -> Iterator[None]:
+    with closing(FileLock(lock_path(Path(path)))) as lock, lock.hold(1.0):
+        yield
+
+
+@contextmanager
+def a_foreign_transaction(path: str) -> Iterator[None]:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+
+
 @pytest.mark.parametrize("late", [1, 3])
 def test_saves_into_a_file_that_hang_end_at_their_deadlines_and_the_first_and_the_newest_land_once(
     file_url: str, late: int
 ) -> None:
     with Backup("bot", file_url) as backup:
         warm(backup)
-        with closing(sqlite3.connect(path_of(file_url), isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with a_foreign_transaction(path_of(file_url)):
             for number in range(late):
                 check_that_it_is_late(backup, number)
-            other.execute("ROLLBACK")
         newest = f'{{"n":{late - 1}}}'
         assert eventually(lambda: sql(file_url, "SELECT variables FROM vars_backup") == [(newest,)])
         keep(backup, late)
     assert numbers(file_url) == [*range(1, 2 + min(late, 2) + 3)], "the two before, the late ones, the next and the end"
 
 
+@pytest.mark.parametrize("locked", [our_lock, a_foreign_transaction])
 def test_a_file_that_another_process_keeps_locked_is_told_after_a_second_all_the_same(
-    file_url: str, caplog: pytest.LogCaptureFixture
+    file_url: str, caplog: pytest.LogCaptureFixture, locked: Callable[[str], AbstractContextManager[None]]
 ) -> None:
     with Backup("bot", file_url) as backup:
         warm(backup)
-        with closing(FileLock(lock_path(Path(path_of(file_url))))) as other, other.hold(1.0):
+        with locked(path_of(file_url)):
             began = time.time()
             keep(backup, 1)
         told = [record.created - began for record in caplog.records if "cannot be saved" in record.message]

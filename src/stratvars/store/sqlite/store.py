@@ -46,6 +46,7 @@ class SqliteStore:
         self._mutex = threading.RLock()
         self._lock: FileLock | None = None
         self._connection: sqlite3.Connection | None = None
+        self._patience = PATIENCE
         self._identity = (0, 0)
         self._looked: Looked = {}
         self._tables: dict[str, dict[str, str]] = {}
@@ -176,12 +177,12 @@ class SqliteStore:
         """Do the work in one transaction, durable when this returns what it returned; undone when it raises.
 
         No context manager: made of a generator it takes some 7 us of a save. ``patience``: seconds to wait for another
-        process.
+        process, whether it takes our lock or SQLite's alone.
         """
         with self._mutex:
             lock = self._take_lock(patience)
             try:
-                connection = self._open()
+                connection = self._open(patience)
                 # IMMEDIATE: a transaction that turns into a writer half-way fails at once, however long it may wait.
                 connection.execute("BEGIN IMMEDIATE")
                 try:
@@ -226,15 +227,20 @@ class SqliteStore:
             raise explain(_cannot_open(error), self._path) from error
         return self._lock
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self, patience: float = PATIENCE) -> sqlite3.Connection:
+        """The connection, which waits so many seconds for a program that does not know our lock."""
         if self._connection is not None and self._identity != identity(self._name):
             # Somebody removed or replaced the file: what is written to the old one would be lost with it.
             self._drop()
         if self._connection is None:
             self._connection = open_writer(self._path, PATIENCE)
+            self._patience = PATIENCE
             self._identity = identity(self._name)
             for table, sql in self._tables.items():
                 self._create(self._connection, table, sql)
+        if patience != self._patience:
+            self._connection.execute(f"PRAGMA busy_timeout = {patience * 1000:.0f}")
+            self._patience = patience
         return self._connection
 
     def _create(self, connection: sqlite3.Connection, table: str, sql: dict[str, str]) -> None:
