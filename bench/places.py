@@ -10,7 +10,7 @@ import os
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,36 +85,43 @@ def distant_database() -> Iterator[str]:
     Which of two runs on which decides whether a wake-up takes 10 or 50 us, and the scheduler decides it anew for each
     connection: one contender had a figure of the one kind and the other one of the other. Linux alone can be told.
     """
-    cores = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
+    cores = _cores()
     ours, theirs = cores[: len(cores) // 2], cores[len(cores) // 2 :]
     with server() as made:
         if ours:
             for process in made.processes():
                 os.sched_setaffinity(process, theirs)
-            os.sched_setaffinity(0, ours)
-        try:
+        with _kept_to(ours):
             yield made.create_database()
-        finally:
-            if ours:
-                os.sched_setaffinity(0, cores)
 
 
 @contextmanager
 def one_core() -> Iterator[None]:
-    """This process, with the threads that it has and that it starts, keeps to one core; Linux alone can be told."""
-    if sys.platform != "linux":
+    """This process keeps to one core; Linux alone can be told."""
+    with _kept_to(_cores()[:1]):
         yield
-        return
-    cores = os.sched_getaffinity(0)
-    _keep_to({min(cores)})
+
+
+def _cores() -> list[int]:
+    """Those that this process may use; none where that cannot be told."""
+    return sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
+
+
+@contextmanager
+def _kept_to(cores: Sequence[int]) -> Iterator[None]:
+    """This process, with the threads that it has and that it starts, keeps to these cores, or to all for none."""
+    before = _cores()
+    _keep_to(cores or before)
     try:
         yield
     finally:
-        _keep_to(cores)
+        _keep_to(before)
 
 
-def _keep_to(cores: set[int]) -> None:
-    for thread in [0, *map(int, os.listdir("/proc/self/task"))]:  # noqa: PTH208 - numbers alone
+def _keep_to(cores: Sequence[int]) -> None:
+    if not cores:
+        return
+    for thread in map(int, os.listdir("/proc/self/task")):  # noqa: PTH208 - numbers alone
         with suppress(ProcessLookupError):  # it has ended meanwhile
             os.sched_setaffinity(thread, cores)
 

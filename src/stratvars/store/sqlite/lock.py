@@ -48,8 +48,6 @@ class FileLock:
             UnavailableError: another process held it for ``patience`` seconds.
             OSError: its file was removed, and could not be made anew.
         """
-        if self._try_lock():  # as nearly always
-            return
         give_up = time.monotonic() + patience
         pause = _POLL
         while not self._try_lock():

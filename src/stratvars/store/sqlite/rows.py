@@ -26,16 +26,12 @@ def asked(row: tuple[Any, ...]) -> Asked:
     return asked_from(row, datetime.fromisoformat(row[6]))
 
 
-# Of a reason ``_value_``: ``value`` is a function of Python's before 3.12, and of a text of another class sqlite3 first
-# asks what adapts it.
-
-
 def writer(revision: Revision) -> tuple[object, ...]:
     """The parameters of ``save_writer``."""
     return (
         revision.number,
         revision.digest,
-        revision.reason._value_,
+        revision.reason._value_,  # before Python 3.12 ``value`` is a function of Python's
         revision.complete,
         revision.held_back,
         revision.format,
