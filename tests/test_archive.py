@@ -18,7 +18,8 @@ from stratvars import Backup, open_archive
 from stratvars import lane as lanes
 from stratvars.archive import Archive, Shown
 from stratvars.errors import NewerFormatError, UndecodableError, UsageError
-from stratvars.revision import Landmark, Reason, split_texts
+from stratvars.revision import Landmark, Reason
+from stratvars.texts import split_texts
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from stratvars.errors import UndecodableError
 from stratvars.history import Difference, differences, fold
 from stratvars.lane import Lane, Offer
 from stratvars.outcome import Saved
-from stratvars.revision import Claim, Kept, Landmark, Reason, State, split_texts
+from stratvars.revision import Claim, Kept, Landmark, Reason, State
 from stratvars.settings import resolve
 from stratvars.store.base import Records, Store
 from stratvars.store.memory import MemoryStore
@@ -27,6 +27,7 @@ from stratvars.store.postgres.records import PostgresRecords
 from stratvars.store.sqlite.records import SqliteRecords
 from stratvars.store.sqlite.store import SqliteStore
 from stratvars.testing import TABLE
+from stratvars.texts import split_texts
 
 Sides = tuple[Store, Records]
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import tracemalloc
 from dataclasses import replace
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from stratvars import revision
 from stratvars.edits import Change, Edit, Fate, Resolution
 from stratvars.lane import Lane, Offer
-from stratvars.revision import Claim, Holder, Reason, Revision, State, join_texts, split_texts
+from stratvars.revision import Claim, Holder, Reason, Revision, State
+from stratvars.texts import split_texts
 
 CLAIM = Claim("vars_backup", "bot", "start-1", "me", 1, 0)
 
@@ -78,32 +76,6 @@ def test_a_state_that_the_one_in_flight_has_made_durable_is_not_written_again() 
     assert (lane.done < ticket, lane.has_work) == (True, True)
     lane.settle()
     assert (lane.done == ticket, lane.has_work, lane.next()) == (True, False, None)
-
-
-def test_the_texts_of_names_are_kept_for_so_many_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(revision, "_MOST_NAMES", 3)
-    monkeypatch.setattr(revision, "_name_texts", names := revision._NameTexts())
-    for number in range(8):
-        texts = {f"n{number}": "1", f'"{number}': "2"}
-        assert split_texts(join_texts(texts)) == texts
-        assert len(names) <= 3
-    assert names
-
-
-def test_a_text_of_a_megabyte_is_copied_once_where_a_state_is_joined() -> None:
-    texts = {"count": "1", "big": "1" * 1_000_000, "last": "2"}
-    tracemalloc.start()
-    try:
-        joined = join_texts(texts)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert split_texts(joined) == texts
-    assert 1_000_000 < peak < 1_100_000
-
-
-def test_no_variables_at_all_are_an_empty_object() -> None:
-    assert join_texts({}) == "{}"
 
 
 def test_a_change_taken_back_while_another_was_in_flight_is_still_written() -> None:

@@ -20,9 +20,10 @@ from stratvars.edits import Asked, Signature
 from stratvars.errors import NewerFormatError, UndecodableError, UsageError
 from stratvars.history import Past, fold, unfold
 from stratvars.moment import When
-from stratvars.revision import Entry, Landmark, Reason, Stored, split_texts
+from stratvars.revision import Entry, Landmark, Reason, Stored
 from stratvars.standing import Overview, overviews
 from stratvars.store.opening import open_records
+from stratvars.texts import split_texts
 
 if TYPE_CHECKING:
     import pandas as pd

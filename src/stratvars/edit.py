@@ -33,9 +33,10 @@ from stratvars.outcome import Fenced, Saved
 from stratvars.owner import Life, Owner, look, new_start_id
 from stratvars.ownership import Entrance, Terms
 from stratvars.restore import Asking
-from stratvars.revision import LEASE, Claim, Reason, Revision, Stored, split_texts
+from stratvars.revision import LEASE, Claim, Reason, Revision, Stored
 from stratvars.store.base import Store
 from stratvars.store.opening import open_records, open_store
+from stratvars.texts import split_texts
 
 _PATIENCE = 5.0
 """Seconds for which a database is asked again that cannot be used."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from stratvars.errors import UndecodableError
-from stratvars.revision import as_json, join_texts, split_texts
+from stratvars.texts import as_json, join_texts, split_texts
 from stratvars.thinning import Place
 
 ERASED: Final = "(erased)"

@@ -22,10 +22,11 @@ from stratvars.errors import NewerFormatError, NotSavedError, OwnedError, Unavai
 from stratvars.owner import new_start_id
 from stratvars.ownership import Entrance, Terms
 from stratvars.restore import Asking
-from stratvars.revision import Claim, Stored, split_texts
+from stratvars.revision import Claim, Stored
 from stratvars.store.base import Store
 from stratvars.store.current import HIGHEST
 from stratvars.store.opening import open_store
+from stratvars.texts import split_texts
 from stratvars.traces import NOTE, Found, look
 
 _PATIENCE: Final = 5.0

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from stratvars.errors import UndecodableError
-from stratvars.revision import Kept, State, split_texts
+from stratvars.revision import Kept, State
+from stratvars.texts import split_texts
 
 
 @dataclass(frozen=True, slots=True)

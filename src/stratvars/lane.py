@@ -16,7 +16,8 @@ from msgspec.structs import replace
 
 from stratvars.edits import Edit, Resolution, change_between
 from stratvars.lease import Lease, now
-from stratvars.revision import Claim, Holder, Reason, Revision, State, as_json, digest_of, join_texts, split_texts
+from stratvars.revision import Claim, Holder, Reason, Revision, State
+from stratvars.texts import as_json, digest_of, join_texts, split_texts
 
 ANOTHER_HAND = "another hand"
 """Who changed a row without this library."""

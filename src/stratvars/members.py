@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stratvars import codec
-from stratvars.revision import split_texts
+from stratvars.texts import split_texts
 
 
 def read_members(variables: str) -> tuple[dict[str, str], dict[str, Any]]:

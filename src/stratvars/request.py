@@ -21,9 +21,10 @@ from stratvars.outcome import Renewed, Saved
 from stratvars.owner import new_start_id
 from stratvars.ownership import Entrance, Terms
 from stratvars.restore import Asking
-from stratvars.revision import Claim, Reason, Renewing, State, Stored, split_texts
+from stratvars.revision import Claim, Reason, Renewing, State, Stored
 from stratvars.store.base import Records, Store
 from stratvars.store.opening import open_records, open_store
+from stratvars.texts import split_texts
 
 _PATIENCE = 5.0
 """Seconds for which a database is asked again that cannot be used."""

@@ -16,8 +16,9 @@ from stratvars.edits import Change, Edit
 from stratvars.errors import LockedError, RestoreError, UnreachableError
 from stratvars.lane import ANOTHER_HAND, Lane
 from stratvars.outcome import Fenced, Foreign, Left, Outcome, Renewal, Renewed, Saved, WentBack
-from stratvars.revision import Claim, Renewing, Revision, digest_of
+from stratvars.revision import Claim, Renewing, Revision
 from stratvars.store.base import Store, Swift
+from stratvars.texts import digest_of
 
 LITTLE_PATIENCE = 0.05
 """Seconds to wait for a row that somebody has locked, where others wait meanwhile."""

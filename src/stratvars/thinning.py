@@ -19,7 +19,8 @@ from typing import Final
 
 from stratvars.history import unfold
 from stratvars.retention import NOTHING, Retention, Size
-from stratvars.revision import Entry, Kept, Reason, join_texts
+from stratvars.revision import Entry, Kept, Reason
+from stratvars.texts import join_texts
 
 ROW: Final = 100
 """Bytes that a revision takes beside its text, roughly, in a table and its index."""

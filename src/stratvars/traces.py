@@ -13,9 +13,10 @@ from stratvars.database import Database
 from stratvars.edits import Asked, Fate
 from stratvars.erasing import parsed, words_of
 from stratvars.errors import UndecodableError
-from stratvars.revision import Reason, split_texts
+from stratvars.revision import Reason
 from stratvars.store.moving import BEGINNING, HistoryRow, Source, Whole
 from stratvars.store.opening import open_records, open_source
+from stratvars.texts import split_texts
 
 NOTE: Final = "erased from the past"
 """Of the edit by which a variable is erased."""

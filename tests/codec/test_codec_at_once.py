@@ -14,7 +14,7 @@ from stratvars import codec
 from stratvars.codec.writing import encode_plain
 from stratvars.errors import UndecodableError
 from stratvars.members import read_members
-from stratvars.revision import join_texts, split_texts
+from stratvars.texts import join_texts, split_texts
 
 names = st.text(max_size=4)
 

@@ -12,7 +12,7 @@ from model import Bots, Entry
 
 from stratvars import codec
 from stratvars.edits import Change, Edit, Fate
-from stratvars.revision import join_texts, split_texts
+from stratvars.texts import join_texts, split_texts
 
 
 class EditedBots(Bots):

@@ -22,7 +22,8 @@ from thinner import Thinned, decoded, same
 
 from postgres.waiting import eventually
 from stratvars.errors import FencedError, NotSavedError, OwnedError, UndecodableError
-from stratvars.revision import Landmark, split_texts
+from stratvars.revision import Landmark
+from stratvars.texts import split_texts
 
 
 @dataclass(eq=False)

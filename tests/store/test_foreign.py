@@ -14,11 +14,12 @@ from either import sql
 from postgres.stores import store_at, waits
 from postgres.waiting import eventually
 from stratvars.outcome import Foreign, Outcome, Saved
-from stratvars.revision import Claim, Revision, digest_of
+from stratvars.revision import Claim, Revision
 from stratvars.settings import resolve
 from stratvars.store.base import Store
 from stratvars.store.opening import open_store
 from stratvars.testing import TABLE, revision_of
+from stratvars.texts import digest_of
 
 BY_HAND = """UPDATE vars_backup SET variables = '{"x": 99}' WHERE strategy_id = 'bot'"""
 

@@ -11,9 +11,10 @@ from msgspec.structs import replace
 
 from postgres.stores import acquired, nth, rows
 from stratvars.outcome import Saved
-from stratvars.revision import Reason, Revision, as_json, join_texts
+from stratvars.revision import Reason, Revision
 from stratvars.store.postgres.store import PostgresStore
 from stratvars.testing import revision_of
+from stratvars.texts import as_json, join_texts
 
 ODD = ['a"b\\c', "{1,2}", "NULL", "\\u0000", "'; DROP", "\u2028\t\n\r", "\U0001f600", "null", "\x7f\x01", "%(x)s"]
 WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20)

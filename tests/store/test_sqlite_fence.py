@@ -16,10 +16,11 @@ from msgspec import structs
 
 from stratvars.errors import UnavailableError
 from stratvars.outcome import Fenced, Foreign, Outcome, Saved, WentBack
-from stratvars.revision import Claim, Revision, digest_of
+from stratvars.revision import Claim, Revision
 from stratvars.store.sqlite.lock import FileLock, lock_path
 from stratvars.store.sqlite.store import SqliteStore
 from stratvars.testing import TABLE, revision_of
+from stratvars.texts import digest_of
 
 
 @pytest.fixture

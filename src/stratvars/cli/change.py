@@ -166,7 +166,7 @@ def _current(db: str | None, table: str, name: str) -> dict[str, str]:
     """The variables of a strategy as they are, each as its text."""
     from stratvars.archive import open_archive
     from stratvars.cli.finding import check_format, current_of
-    from stratvars.revision import split_texts
+    from stratvars.texts import split_texts
 
     with open_archive(db, table=table) as archive:
         tell(f"database: {archive.database}")

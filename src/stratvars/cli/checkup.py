@@ -12,9 +12,10 @@ from stratvars.codec.tree import show
 from stratvars.errors import UndecodableError, UsageError
 from stratvars.owner import Life, Owner, look
 from stratvars.retention import Retention
-from stratvars.revision import Stored, split_texts
+from stratvars.revision import Stored
 from stratvars.schedule import age
 from stratvars.store.fact import Examination, Fact, Grade, fail, ok, warn
+from stratvars.texts import split_texts
 
 _NAME = "strategy"
 MANY = 20

@@ -62,7 +62,7 @@ def _strategies(ctx: click.Context) -> list[str]:
 
 def _variables(ctx: click.Context) -> list[str]:
     from stratvars.archive import open_archive
-    from stratvars.revision import split_texts
+    from stratvars.texts import split_texts
 
     with open_archive(ctx.params.get("db"), table=_table(ctx)) as archive:
         stored = archive.current(ctx.params.get("name") or "")

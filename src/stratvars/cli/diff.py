@@ -63,7 +63,7 @@ def _state(archive: Archive, name: str, when: When | None) -> tuple[str, Mapping
     """What to call the state at a moment, and the text of each variable in it."""
     from stratvars.cli.finding import check_format, current_of
     from stratvars.cli.look import title_of, title_of_past
-    from stratvars.revision import split_texts
+    from stratvars.texts import split_texts
 
     if when is None:
         stored = current_of(name, archive)
@@ -122,7 +122,7 @@ def _shown(path: str, text: str | None, absent: str, reveal: bool) -> str:
 
 def _json_line(part: Difference, *, reveal: bool) -> str:
     from stratvars.cli.masking import masked
-    from stratvars.revision import join_texts
+    from stratvars.texts import join_texts
 
     values = {"old": part.old, "new": part.new}
     safe = {side: masked(part.name, text, reveal=reveal) for side, text in values.items() if text is not None}

@@ -108,7 +108,7 @@ def show_variables(
     """
     from stratvars.archive import open_archive
     from stratvars.cli.finding import chosen
-    from stratvars.revision import join_texts, split_texts
+    from stratvars.texts import join_texts, split_texts
 
     with open_archive(db, table=table) as archive:
         seen = _look(archive, name, when)
@@ -140,7 +140,7 @@ def _only(members: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
 def _print_variables(seen: _Seen, strategy: str, *, reveal: bool) -> None:
     from stratvars.cli.finding import check_format
     from stratvars.cli.masking import HIDDEN, readable
-    from stratvars.revision import split_texts
+    from stratvars.texts import split_texts
 
     check_format(seen.format, repr(strategy))
     texts = split_texts(seen.variables)
@@ -236,7 +236,7 @@ def _why(stored: Stored) -> str:
 
 
 def _count(stored: Stored) -> int | None:
-    from stratvars.revision import split_texts
+    from stratvars.texts import split_texts
 
     try:
         return len(split_texts(stored.variables))

@@ -117,7 +117,7 @@ class Looks:
 
 
 def _seen(one: Overview) -> Seen:
-    from stratvars.revision import split_texts
+    from stratvars.texts import split_texts
 
     stored = one.stored
     texts = None

@@ -156,7 +156,7 @@ def _check_variables(archive: Archive, name: str, variables: Sequence[str]) -> N
 def _json_line(row: Change, variables: Sequence[str], signed: _Signed, *, reveal: bool) -> str:
     from stratvars.cli.masking import masked
     from stratvars.owner import start_of
-    from stratvars.revision import join_texts
+    from stratvars.texts import join_texts
 
     entry = row.entry
     where = start_of(entry.start_id)

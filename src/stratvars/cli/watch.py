@@ -139,7 +139,7 @@ class _Printer:
 
 
 def _object(members: Mapping[str, object], texts: Mapping[str, str]) -> str:
-    from stratvars.revision import join_texts
+    from stratvars.texts import join_texts
 
     return join_texts({**{name: json.dumps(value) for name, value in members.items()}, **texts})
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from stratvars.edits import Asked, Change, Edit
-from stratvars.revision import Entry, Kept, Reason, Stored, digest_of
+from stratvars.revision import Entry, Kept, Reason, Stored
+from stratvars.texts import digest_of
 
 HIGHEST = (2**63 - 1, 2**63 - 1)
 """A place in the history that every revision comes before: the highest numbers that a database keeps."""

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from stratvars.revision import Holder, digest_of
+from stratvars.revision import Holder
+from stratvars.texts import digest_of
 
 Place = tuple[int, int]
 """Where a revision stands in the history: its epoch and its number."""

@@ -14,9 +14,9 @@ from stratvars.revision import (
     Reason,
     Revision,
     Stored,
-    join_texts,
 )
 from stratvars.store.base import Records, Store
+from stratvars.texts import join_texts
 
 TABLE = "vars_backup"
 

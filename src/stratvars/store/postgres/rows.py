@@ -12,8 +12,9 @@ import msgspec
 from msgspec import Struct
 
 from stratvars.edits import Asked, Edit, Fate
-from stratvars.revision import Claim, Entry, Holder, Renewing, Revision, Stored, digest_of_bytes
+from stratvars.revision import Claim, Entry, Holder, Renewing, Revision, Stored
 from stratvars.store.current import asked_from, edit_from, entry_from, stored_from
+from stratvars.texts import digest_of_bytes
 
 _ADDED, _WRITER, _APART = 2500, 500, 2000
 """Bytes that may be added to a page of 8 KB, those of a writers' row, and from which on a text does not stand there."""

@@ -17,12 +17,13 @@ from psycopg.pq import TransactionStatus
 from stratvars.edits import Edit, Fate, Resolution
 from stratvars.errors import LockedError
 from stratvars.outcome import Foreign, Outcome, Saved
-from stratvars.revision import Revision, digest_of
+from stratvars.revision import Revision
 from stratvars.store.base import PATIENCE
 from stratvars.store.postgres import hot, rows
 from stratvars.store.postgres.connect import WatchedConnection
 from stratvars.store.postgres.statements import statements
 from stratvars.store.verdict import Found, judge
+from stratvars.texts import digest_of
 
 _TRIES = 3
 _TRUE = b"t"

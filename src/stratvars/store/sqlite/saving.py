@@ -13,9 +13,10 @@ from collections.abc import Mapping
 
 from stratvars.edits import Edit
 from stratvars.outcome import Foreign, Outcome, Saved
-from stratvars.revision import Claim, Revision, digest_of
+from stratvars.revision import Claim, Revision
 from stratvars.store.sqlite import editing, rows
 from stratvars.store.verdict import Found, judge
+from stratvars.texts import digest_of
 
 _Sql = Mapping[str, str]
 Looked = dict[tuple[str, str], int]
