@@ -16,7 +16,8 @@ import psycopg
 from stratvars.revision import Stored
 from stratvars.settings import resolve
 from stratvars.store.base import Records, Store
-from stratvars.store.memory import MemoryStore, _Row
+from stratvars.store.memory import MemoryStore
+from stratvars.store.memory_rows import Row
 from stratvars.store.postgres.records import PostgresRecords
 from stratvars.store.postgres.store import PostgresStore
 from stratvars.store.sqlite.records import SqliteRecords
@@ -75,12 +76,12 @@ class Memory:
         return self._store
 
     @property
-    def _rows(self) -> dict[str, _Row]:
+    def _rows(self) -> dict[str, Row]:
         return self._store._tables[self.table]
 
     def write(self, text: str) -> None:
         unknown = Stored(NAME, "", 0, "", datetime.now(UTC), 0.0, 0, True, 0, "", False, {}, 0, 0)
-        row = self._rows.setdefault(NAME, _Row(Found(0, 0, "", "", stamp="0")))
+        row = self._rows.setdefault(NAME, Row(Found(0, 0, "", "", stamp="0")))
         row.stored = replace(row.stored or unknown, variables=text, foreign=True)
 
     def text(self) -> str | None:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import threading
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from stratvars.edits import Asked, Edit, Fate, Signature
 from stratvars.outcome import Outcome, Renewal, Renewed, Saved, WentBack
 from stratvars.revision import (
-    COUNTED,
     LEASE,
     Claim,
     Entry,
     Holder,
     Kept,
-    Landmark,
     Moment,
     Reason,
     Renewing,
@@ -27,38 +23,28 @@ from stratvars.revision import (
     Stored,
 )
 from stratvars.store.base import PATIENCE
-from stratvars.store.memory_shelf import MemoryShelf, age_of, size_of_text
-from stratvars.store.tenure import KEPT, Tenure
+from stratvars.store.memory_rows import (
+    Row,
+    age_of,
+    aged,
+    entry_from,
+    fate_of,
+    is_at,
+    is_open,
+    kept_from,
+    renewed,
+    seen_now,
+    stored_from,
+    tenure_of,
+)
+from stratvars.store.memory_shelf import MemoryShelf
+from stratvars.store.tenure import Tenure
 from stratvars.store.thin import thin
 from stratvars.store.verdict import Found, grant, judge, judge_renewal
 from stratvars.thinning import Place, Plan, Step
 
 if TYPE_CHECKING:
     from stratvars.erasing import Erased, Erasing
-
-
-@dataclass(slots=True)
-class _Row:
-    """What the rows of a strategy are in a database."""
-
-    found: Found
-    stored: Stored | None = None
-    history: list[tuple[Kept, datetime]] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
-    fenced: list[Kept] = field(default_factory=list)
-    fenced_entries: list[Entry] = field(default_factory=list)
-    asked: list[Asked] = field(default_factory=list)
-
-    def take(self) -> tuple[Edit, ...]:
-        """The edits that wait, for the start that holds the strategy."""
-        self.asked = [replace(one, taken_by=self.found.epoch) if _is_open(one) else one for one in self.asked]
-        return tuple(one.edit for one in self.asked if _is_open(one))
-
-    def resolve(self, number: int, fate: Fate, said: str = "", revision: int = 0) -> None:
-        """What became of an edit, if it still waits."""
-        for index, one in enumerate(self.asked):
-            if one.edit.number == number and _is_open(one):
-                self.asked[index] = replace(one, fate=fate, said=said, revision=revision)
 
 
 class MemoryStore:
@@ -71,7 +57,7 @@ class MemoryStore:
     def __init__(self, *, keeps_history: bool = True) -> None:
         self._keeps_history = keeps_history
         self._mutex = threading.RLock()
-        self._tables: dict[str, dict[str, _Row]] = {}
+        self._tables: dict[str, dict[str, Row]] = {}
         self._edits = 0
 
     def prepare(self, table: str) -> None:
@@ -91,13 +77,13 @@ class MemoryStore:
     ) -> Claim | Holder:
         with self._mutex:
             rows = self._tables[table]
-            found = _aged(rows[strategy].found) if strategy in rows else None
-            waiting = len([one for one in rows[strategy].asked if _is_open(one)]) if strategy in rows else 0
+            found = aged(rows[strategy].found) if strategy in rows else None
+            waiting = len([one for one in rows[strategy].asked if is_open(one)]) if strategy in rows else 0
             found = None if found is None else found._replace(open_edits=waiting)
             answer = grant(found, Claim(table, strategy, start_id, owner, *above, lease), take_over)
             if isinstance(answer, Claim):
-                fresh = _renewed(Found(answer.epoch, answer.revision, start_id, owner, lease=lease))
-                rows.setdefault(strategy, _Row(fresh)).found = fresh
+                fresh = renewed(Found(answer.epoch, answer.revision, start_id, owner, lease=lease))
+                rows.setdefault(strategy, Row(fresh)).found = fresh
             return answer
 
     def renew(self, leases: Sequence[Renewing]) -> list[Renewal]:
@@ -109,7 +95,7 @@ class MemoryStore:
         verdict = judge_renewal(held, None if row is None else row.found)
         if verdict is not None or row is None:
             return verdict or WentBack(0, 0)
-        row.found = _renewed(row.found)
+        row.found = renewed(row.found)
         return Renewed(row.take())
 
     def ask(self, table: str, strategy: str, edit: Edit, *, refused: str = "") -> int | None:
@@ -122,7 +108,7 @@ class MemoryStore:
                 return known[0]
             self._edits += 1
             row.asked.append(
-                Asked(replace(edit, number=self._edits), datetime.now(UTC), 0.0, 0, _fate(refused), refused, 0)
+                Asked(replace(edit, number=self._edits), datetime.now(UTC), 0.0, 0, fate_of(refused), refused, 0)
             )
             return self._edits
 
@@ -149,8 +135,8 @@ class MemoryStore:
         with self._mutex:
             row = self._tables[revision.claim.table].get(revision.claim.strategy)
             if row is not None and self._keeps_history:
-                row.fenced.append(_kept(revision))
-                row.fenced_entries.append(_entry(revision, _stored(revision, "")))
+                row.fenced.append(kept_from(revision))
+                row.fenced_entries.append(entry_from(revision, stored_from(revision, "")))
 
     def is_held(self, holder: Holder) -> bool | None:  # noqa: ARG002  the port's signature
         return None
@@ -173,11 +159,11 @@ class MemoryStore:
             return Saved(verdict.number, edits=row.take())
         if verdict is not None or row is None:
             return verdict or WentBack(0, 0)
-        row.found = _renewed(row.found._replace(revision=revision.number))
-        row.stored = _stored(revision, row.found.owner)
+        row.found = renewed(row.found._replace(revision=revision.number))
+        row.stored = stored_from(revision, row.found.owner)
         if self._keeps_history:
-            row.history.append((_kept(revision), row.stored.saved_at))
-            row.entries.append(_entry(revision, row.stored))
+            row.history.append((kept_from(revision), row.stored.saved_at))
+            row.entries.append(entry_from(revision, row.stored))
         if revision.signed is not None:
             number = self.ask(revision.claim.table, revision.claim.strategy, revision.signed)
             row.resolve(number or 0, Fate.APPLIED, revision=revision.number)
@@ -197,7 +183,7 @@ class MemoryStore:
 
     def thin(self, table: str, strategy: str, step: Step) -> Plan:
         with self._mutex:
-            row = self._tables[table].get(strategy) or _Row(Found(0, 0, "", ""))
+            row = self._tables[table].get(strategy) or Row(Found(0, 0, "", ""))
             return thin(MemoryShelf(row), step)
 
     def erase(self, table: str, strategy: str, step: Erasing) -> Erased:
@@ -205,7 +191,7 @@ class MemoryStore:
         from stratvars.store.memory_erasing import MemoryErasable
 
         with self._mutex:
-            row = self._tables[table].get(strategy) or _Row(Found(0, 0, "", ""))
+            row = self._tables[table].get(strategy) or Row(Found(0, 0, "", ""))
             return erase(MemoryErasable(row), step)
 
     def scrub(self, table: str) -> list[str]:  # noqa: ARG002  the port's signature
@@ -217,18 +203,18 @@ class MemoryStore:
     def strategies(self, table: str) -> list[Stored]:
         with self._mutex:
             rows = self._tables.get(table, {})
-            return [stored for name in sorted(rows) for stored in _now(rows[name])]
+            return [stored for name in sorted(rows) for stored in seen_now(rows[name])]
 
     def current(self, table: str, strategy: str) -> Stored | None:
         with self._mutex:
-            found = _now(self._tables.get(table, {}).get(strategy))
+            found = seen_now(self._tables.get(table, {}).get(strategy))
             return found[0] if found else None
 
     def history(self, table: str, strategy: str, moment: Moment) -> list[Kept]:
         with self._mutex:
             row = self._tables.get(table, {}).get(strategy)
             every = [] if row is None else [replace(kept, age=age_of(at)) for kept, at in row.history]
-        ends = [index for index, kept in enumerate(every) if _is_at(kept, moment)]
+        ends = [index for index, kept in enumerate(every) if is_at(kept, moment)]
         if not ends:
             return []
         start = max(index for index in range(ends[-1] + 1) if every[index].snapshot)
@@ -259,7 +245,7 @@ class MemoryStore:
 
     def tenures(self, table: str) -> list[Tenure]:
         with self._mutex:
-            return [_tenure(name, row) for name, row in self._tables.get(table, {}).items()]
+            return [tenure_of(name, row) for name, row in self._tables.get(table, {}).items()]
 
     def page(self, table: str, strategy: str, since: Place) -> list[Entry]:
         with self._mutex:
@@ -271,93 +257,3 @@ class MemoryStore:
 
     def close(self) -> None:
         """Nothing to end: the rows stay for as long as the object does."""
-
-
-def _fate(refused: str) -> Fate:
-    return Fate.REFUSED if refused else Fate.OPEN
-
-
-def _is_open(asked: Asked) -> bool:
-    return asked.fate == Fate.OPEN
-
-
-def _renewed(found: Found) -> Found:
-    """With a lease that begins now; the moment it ends is the stamp."""
-    return found._replace(stamp=repr(time.monotonic() + found.lease))
-
-
-def _aged(found: Found) -> Found:
-    return found._replace(left=float(found.stamp) - time.monotonic())
-
-
-def _stored(revision: Revision, owner: str) -> Stored:
-    return Stored(
-        strategy=revision.claim.strategy,
-        variables=revision.variables,
-        revision=revision.number,
-        reason=revision.reason.value,
-        saved_at=datetime.now(UTC),
-        age=0.0,
-        format=revision.format,
-        foreign=False,
-        epoch=revision.claim.epoch,
-        owner=owner,
-        complete=revision.complete,
-        held_back=json.loads(revision.held_back),
-        crashes=0,
-        completed=0,
-    )
-
-
-def _kept(revision: Revision) -> Kept:
-    return Kept(
-        number=revision.number,
-        reason=revision.reason.value,
-        age=0.0,
-        complete=revision.complete,
-        snapshot=revision.snapshot,
-        changed=revision.changed,
-        removed=revision.removed,
-        held_back=revision.held_back,
-        format=revision.format,
-    )
-
-
-def _entry(revision: Revision, stored: Stored) -> Entry:
-    return Entry(
-        epoch=stored.epoch,
-        number=stored.revision,
-        reason=stored.reason,
-        saved_at=stored.saved_at,
-        age=0.0,
-        complete=stored.complete,
-        snapshot=revision.snapshot,
-        size=size_of_text(revision.changed),
-        held_back=stored.held_back,
-        start_id=revision.claim.start_id,
-    )
-
-
-def _tenure(strategy: str, row: _Row) -> Tenure:
-    reason = "" if row.stored is None else row.stored.reason
-    kept = min(len(row.history) + len(row.fenced), KEPT)
-    return Tenure(strategy, reason, kept, _aged(row.found).holder)
-
-
-def _is_at(kept: Kept, moment: Moment) -> bool:
-    return kept.complete if moment is Landmark.LAST_ITERATION else kept.number == moment
-
-
-def _now(row: _Row | None) -> list[Stored]:
-    """The row as a reader sees it at this moment, if anything was saved."""
-    if row is None or row.stored is None:
-        return []
-    now = replace(row.stored, age=age_of(row.stored.saved_at), owner=row.found.owner)
-    return [_with_crashes(now, row.history) if now.reason == Reason.CRASH else now]
-
-
-def _with_crashes(stored: Stored, history: list[tuple[Kept, datetime]]) -> Stored:
-    completed = max((kept.number for kept, _ in history if kept.complete), default=0)
-    later = [kept for kept, _ in history[-COUNTED:] if kept.number > completed]
-    crashes = sum(kept.reason == Reason.CRASH for kept in later)
-    return replace(stored, crashes=crashes, completed=completed)

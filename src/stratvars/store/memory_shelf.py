@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Protocol
 
 from stratvars.revision import Entry, Kept, Reason
+from stratvars.store.memory_rows import Row, age_of, size_of_text
 from stratvars.thinning import Place, place_of
-
-
-class Row(Protocol):
-    """What is kept of a strategy; one entry for each revision of the history."""
-
-    history: list[tuple[Kept, datetime]]
-    entries: list[Entry]
-    fenced: list[Kept]
-    fenced_entries: list[Entry]
 
 
 class MemoryShelf:
@@ -55,13 +45,3 @@ class MemoryShelf:
         stays = [place_of(entry) not in gone for entry in row.fenced_entries]
         row.fenced = [kept for kept, stay in zip(row.fenced, stays, strict=True) if stay]
         row.fenced_entries = [entry for entry, stay in zip(row.fenced_entries, stays, strict=True) if stay]
-
-
-def age_of(at: datetime) -> float:
-    """Seconds since a moment."""
-    return max(0.0, (datetime.now(UTC) - at).total_seconds())
-
-
-def size_of_text(text: str) -> int:
-    """In bytes, as a database counts it."""
-    return len(text.encode(errors="surrogateescape"))
