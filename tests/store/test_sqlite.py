@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -208,6 +208,97 @@ def test_an_older_copy_put_in_place_of_the_file_is_noticed(store: SqliteStore, p
         path.with_name(path.name + suffix).unlink()
     (tmp_path / "old.db").replace(path)
     assert store.save([revision_of(claim, {"x": "3"}, follows=2)]) == [WentBack(1, 1)]
+
+
+def test_a_copy_put_in_place_of_the_file_is_not_damaged_by_the_log_that_was_left_there(
+    store: SqliteStore, path: Path, tmp_path: Path
+) -> None:
+    claim, other = acquired(store), acquired(store, "other")
+    for number in range(40):
+        store.save([revision_of(claim, {"x": f"{[number] * 300}"}, follows=number)])
+        if number == 30:
+            store.save([revision_of(other, {"y": "1"})])
+        if number == 20:
+            with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(tmp_path / "copy.db")) as target:
+                source.backup(target)
+    path.replace(tmp_path / "aside.db")
+    (tmp_path / "copy.db").replace(path)
+    assert store.save([revision_of(claim, {"x": "1"}, follows=40)]) == [WentBack(1, 21)]
+    assert store.save([revision_of(other, {"y": "2"}, follows=1)]) == [WentBack(1, 0)]
+    assert rows(path, "PRAGMA integrity_check") == [("ok",)]
+    aside = rows(tmp_path / "aside.db", "SELECT max(revision) FROM vars_backup_history")
+    assert aside == [(40,)], "what was acknowledged is in the file that was put aside"
+
+
+def test_a_log_that_was_removed_loses_nothing_that_was_saved_and_is_made_anew(
+    store: SqliteStore, path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    claim = acquired(store)
+    store.save([revision_of(claim, {"x": "1"})])
+    path.with_name(path.name + "-wal").unlink()
+    assert store.save([revision_of(claim, {"x": "2"}, follows=1)]) == [Saved(2)]
+    assert "stratvars.db-wal was removed or replaced" in caplog.text
+    for suffix in ("", "-wal"):  # as a process that was killed leaves them
+        shutil.copyfile(path.with_name(path.name + suffix), tmp_path / f"left.db{suffix}")
+    assert rows(tmp_path / "left.db", "SELECT variables FROM vars_backup") == [('{"x":2}',)]
+    history = rows(tmp_path / "left.db", "SELECT revision FROM vars_backup_history ORDER BY revision")
+    assert history == [(1,), (2,)]
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Somebody looks at the database as it is now, and goes on looking at that."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM vars_backup").fetchone()
+        yield
+
+
+def test_a_log_that_was_removed_while_somebody_reads_is_kept_until_it_can_be_brought_in(
+    store: SqliteStore, path: Path
+) -> None:
+    claim = acquired(store)
+    with reading(path):
+        store.save([revision_of(claim, {"x": "1"})])
+        path.with_name(path.name + "-wal").unlink()
+        with pytest.raises(UnavailableError, match="reading the database; end it"):
+            store.save([revision_of(claim, {"x": "2"}, follows=1)])
+    assert store.save([revision_of(claim, {"x": "2"}, follows=1)]) == [Saved(2)]
+    assert rows(path, "SELECT revision FROM vars_backup_history ORDER BY revision") == [(1,), (2,)]
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_a_copy_put_in_place_while_somebody_reads_is_not_damaged(
+    store: SqliteStore, path: Path, tmp_path: Path, is_closed: bool
+) -> None:
+    claim = acquired(store)
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(tmp_path / "copy.db")) as target:
+        source.backup(target)
+    with reading(path):
+        for number in range(40):
+            store.save([revision_of(claim, {"x": f"{[number] * 300}"}, follows=number)])
+        (tmp_path / "copy.db").replace(path)
+        if is_closed:
+            store.close()
+        else:
+            assert store.save([revision_of(claim, {"x": "1"}, follows=40)]) == [WentBack(1, 0)]
+    assert rows(path, "PRAGMA integrity_check") == [("ok",)]
+    assert rows(path, "SELECT count(*) FROM vars_backup_history") == [(0,)]
+
+
+def test_a_log_that_another_bot_made_anew_is_used_by_both(store: SqliteStore, path: Path) -> None:
+    claim = acquired(store)
+    with closing(SqliteStore(path)) as second:
+        second.prepare(TABLE)
+        other = acquired(second, "other")
+        store.save([revision_of(claim, {"x": "1"})])
+        path.with_name(path.name + "-wal").unlink()
+        for number in range(1, 20):
+            assert store.save([revision_of(claim, {"x": f"{number}"}, follows=number)]) == [Saved(number + 1)]
+            assert second.save([revision_of(other, {"y": f"{number}"}, follows=number - 1)]) == [Saved(number)]
+        assert rows(path, "PRAGMA integrity_check") == [("ok",)]
+        found = rows(path, "SELECT strategy_id, variables FROM vars_backup ORDER BY strategy_id")
+        assert found == [("bot", '{"x":19}'), ("other", '{"y":19}')]
 
 
 def test_a_table_of_another_shape_is_left_as_it_is(path: Path) -> None:

@@ -39,6 +39,7 @@ def open_writer(path: Path, patience: float) -> sqlite3.Connection:
         raise explain(error, path) from error
     try:
         make_durable(connection, path)
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opens the log of a new database, too
     except sqlite3.Error as error:
         connection.close()
         raise explain(error, path) from error

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,7 +17,8 @@ from stratvars.store import sqlfiles
 from stratvars.store.base import PATIENCE
 from stratvars.store.sqlite import editing, rows
 from stratvars.store.sqlite.connect import explain, open_writer
-from stratvars.store.sqlite.lock import FileLock, identity, lock_path
+from stratvars.store.sqlite.files import Files
+from stratvars.store.sqlite.lock import FileLock, lock_path
 from stratvars.store.sqlite.saving import Looked, found_of, save_one, waiting
 from stratvars.store.sqlite.shelf import SqliteShelf
 from stratvars.store.sqlite.starts import StartLocks
@@ -42,12 +43,11 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._name = str(path)
         self._mutex = threading.RLock()
         self._lock: FileLock | None = None
         self._connection: sqlite3.Connection | None = None
         self._patience = PATIENCE
-        self._identity = (0, 0)
+        self._files = Files(path)
         self._looked: Looked = {}
         self._tables: dict[str, dict[str, str]] = {}
         self._worker: Worker[Outcome] = Worker("stratvars-disk")
@@ -102,8 +102,7 @@ class SqliteStore:
 
     def load(self, claim: Claim) -> Stored | None:
         sql = self._tables[claim.table]
-        with self._use() as connection:
-            row = connection.execute(sql["current"], (claim.strategy,)).fetchone()
+        row = self._write(lambda connection: connection.execute(sql["current"], (claim.strategy,)).fetchone())
         return None if row is None else rows.stored(row)
 
     def save(self, batch: Sequence[Revision], *, patience: float = PATIENCE) -> list[Outcome]:  # noqa: ARG002
@@ -142,15 +141,18 @@ class SqliteStore:
     def scrub(self, table: str) -> list[str]:
         from stratvars.store.sqlite.erasing import scrub
 
-        with self._mutex, ExitStack() as held:
-            held.callback(self._take_lock().give)
-            connection = held.enter_context(self._use())
-            return scrub(connection, self._tables[table], self._path)
+        with self._mutex:
+            lock = self._take_lock()
+            try:
+                return scrub(self._open(), self._tables[table], self._path)
+            except sqlite3.Error as error:
+                raise self._explained(error) from error
+            finally:
+                lock.give()
 
     def names(self, table: str) -> list[str]:
         sql = self._tables[table]
-        with self._use() as connection:
-            return [name for (name,) in connection.execute(sql["names"])]
+        return self._write(lambda connection: [name for (name,) in connection.execute(sql["names"])])
 
     def notes(self) -> list[str]:
         return []  # what could weaken it is set and read back when it is opened
@@ -166,9 +168,11 @@ class SqliteStore:
             try:
                 # Another writer or a reader may be busy: then the log stays, and nothing is lost by that.
                 with suppress(UnavailableError, OSError, sqlite3.Error), lock.hold(PATIENCE):
-                    if self._connection is not None:
+                    if self._connection is not None and self._files.are_in_place:
                         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                         self._drop()
+                    elif self._connection is not None:
+                        self._leave(self._connection)
             finally:
                 self._drop()
                 lock.close()
@@ -198,14 +202,6 @@ class SqliteStore:
             finally:
                 lock.give()
 
-    @contextmanager
-    def _use(self) -> Iterator[sqlite3.Connection]:
-        with self._mutex:
-            try:
-                yield self._open()
-            except sqlite3.Error as error:
-                raise self._explained(error) from error
-
     def _roll_back(self, connection: sqlite3.Connection) -> None:
         self._looked.clear()  # what was then allowed to be replaced stands there still
         with suppress(sqlite3.Error):
@@ -228,20 +224,25 @@ class SqliteStore:
         return self._lock
 
     def _open(self, patience: float = PATIENCE) -> sqlite3.Connection:
-        """The connection, which waits so many seconds for a program that does not know our lock."""
-        if self._connection is not None and self._identity != identity(self._name):
-            # Somebody removed or replaced the file: what is written to the old one would be lost with it.
-            self._drop()
+        """The connection, which waits so many seconds for a program that does not know our lock, which is held."""
+        if self._connection is not None and not self._files.are_in_place:
+            self._leave(self._connection)
         if self._connection is None:
             self._connection = open_writer(self._path, PATIENCE)
             self._patience = PATIENCE
-            self._identity = identity(self._name)
+            self._files.note()
             for table, sql in self._tables.items():
                 self._create(self._connection, table, sql)
         if patience != self._patience:
             self._connection.execute(f"PRAGMA busy_timeout = {patience * 1000:.0f}")
             self._patience = patience
         return self._connection
+
+    def _leave(self, connection: sqlite3.Connection) -> None:
+        """Somebody removed or replaced a file: what is written to the one that we have open would be lost with it."""
+        self._files.bring_in(connection)
+        self._drop()
+        self._files.clear_away()
 
     def _create(self, connection: sqlite3.Connection, table: str, sql: dict[str, str]) -> None:
         for name in ("create_table", "create_writers", "create_history", "create_edits"):

@@ -1,0 +1,81 @@
+"""The files that a connection has open: the database, and the write-ahead log beside it.
+
+SQLite opens both by name, once. One that is removed or replaced then is written to all the same, and is gone with the
+last process that has it open; and a log that is left beside another database is applied to that one, which damages it
+(sqlite.org/howtocorrupt.html, "Unlinking or renaming a database file while in use" and "Separating a database file from
+its hot journal"). So who writes looks whether both are still what stands at their names.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from pathlib import Path
+
+from stratvars.errors import UnavailableError
+from stratvars.store.sqlite.lock import identity
+
+_log = logging.getLogger("stratvars")
+
+
+class Files:
+    """See the module. Not thread-safe; the lock of the database is held wherever it is used.
+
+    Args:
+        path: of the database.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._names = (str(path), f"{path}-wal")
+        self._opened = ((0, 0), (0, 0))
+
+    def note(self) -> None:
+        """A connection has them open now."""
+        self._opened = self._found
+
+    @property
+    def are_in_place(self) -> bool:
+        """Whether both are still those that the connection has open."""
+        return self._opened == self._found
+
+    def bring_in(self, connection: sqlite3.Connection) -> None:
+        """Have the connection, which is to be given up, write into its database what its log holds.
+
+        Raises:
+            UnavailableError: somebody reads the database, or the disk fails; the log has the newest states alone.
+        """
+        try:
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            problem = "another program is reading the database; end it" if busy else ""
+        except sqlite3.Error as error:
+            # Another bot has done so, and has emptied the log; the index that both share tells of the one after it.
+            is_done = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHORT_READ
+            problem = "" if is_done else str(error)
+        if problem and not self._is_replaced:
+            raise UnavailableError(
+                f"{self._names[1]} was removed or replaced while it was in use, and what it holds cannot be brought "
+                f"into the database: {problem}"
+            )
+
+    def clear_away(self) -> None:
+        """After the connection is closed, and before the next: remove a log that belongs to another database."""
+        if not self._is_replaced:
+            _log.warning(
+                "%s was removed or replaced while it was in use. Nothing is lost; leave the files beside a database to "
+                "the bots.",
+                self._names[1],
+            )
+        elif self._found[1] == self._opened[1]:
+            for suffix in ("-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+
+    @property
+    def _is_replaced(self) -> bool:
+        """Whether the database itself is not the one any more that was opened; its log does not count then."""
+        return self._found[0] != self._opened[0]
+
+    @property
+    def _found(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        database, log = self._names
+        return identity(database), identity(log)
