@@ -21,13 +21,18 @@ def a_lane(name: str = "bot", length: float = 15.0, age: float = 0.0) -> Lane:
     return Lane(claim, State({"x": "1"}), 1, lease.now() - age)
 
 
+def settle(lane: Lane) -> None:
+    revision = lane.next()
+    assert revision is not None
+    lane.settle(revision)
+
+
 def give_work(lane: Lane, text: str = "2") -> None:
     lane.offer(Offer(State({"x": text}), Reason.ITERATION, complete=True))
 
 
 def send(lane: Lane) -> None:
-    assert lane.next() is not None
-    lane.settle()
+    settle(lane)
 
 
 def calls(work: Callable[[], object]) -> int:
@@ -98,7 +103,7 @@ def test_of_many_that_have_work_those_are_ready_that_were_not_sent_yet() -> None
         assert lane.next() is not None
         give_work(lane, "3")
         agenda.note([lane])
-        lane.settle()
+        settle(lane)
     assert agenda.ready(3) == lanes[:3], "what is given to one that has work leaves it where it is"
     agenda.put_back(lanes[:2])
     assert agenda.ready(3) == lanes[2:]
@@ -150,7 +155,7 @@ def test_a_lease_that_counts_from_long_ago_is_due_as_soon_as_its_save_has_landed
     flight = lane._in_flight
     assert flight is not None
     lane._in_flight = replace(flight, since=flight.since - 7)  # it was sent so long ago, and again since
-    lane.settle()
+    settle(lane)
     agenda.note([lane])
     assert agenda.delay() == 0
     assert agenda.due() == [lane]

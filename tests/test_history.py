@@ -94,7 +94,7 @@ class Bot:
         revision = self.lane.next()
         if revision is not None:
             assert self.store.save([revision]) == [Saved(revision.number)]
-            self.lane.settle()
+            self.lane.settle(revision)
             self.saved[revision.number] = list(self.texts.items()), held, complete and not held
             self.reasons[revision.number] = reason
 

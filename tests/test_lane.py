@@ -21,6 +21,12 @@ def a_lane(restored: dict[str, str] | None = None) -> Lane:
     return Lane(CLAIM, State(restored or {}), 1)
 
 
+def settle(lane: Lane) -> None:
+    revision = lane.next()
+    assert revision is not None
+    lane.settle(revision)
+
+
 def offer(texts: dict[str, str], *, complete: bool = True, final: bool = False, **held_back: str) -> Offer:
     return Offer(State(texts, held_back), Reason.ITERATION, complete=complete, final=final)
 
@@ -59,11 +65,11 @@ def test_the_one_in_flight_never_changes_however_many_wait_behind_it() -> None:
     for value in range(2, 100):
         last_ticket = lane.offer(offer({"x": str(value)}))
         assert lane.next() is first
-    lane.settle()
+    settle(lane)
     assert first_ticket <= lane.done < last_ticket
     newest = sent(lane)
     assert (newest.variables, newest.number, newest.follows) == ('{"x":99}', 2, 1), "only the newest is sent"
-    lane.settle()
+    settle(lane)
     assert lane.done == last_ticket
     assert not lane.has_work
 
@@ -74,7 +80,7 @@ def test_a_state_that_the_one_in_flight_has_made_durable_is_not_written_again() 
     assert sent(lane).number == 1
     ticket = lane.offer(offer({"x": "2"}))
     assert (lane.done < ticket, lane.has_work) == (True, True)
-    lane.settle()
+    settle(lane)
     assert (lane.done == ticket, lane.has_work, lane.next()) == (True, False, None)
 
 
@@ -83,7 +89,7 @@ def test_a_change_taken_back_while_another_was_in_flight_is_still_written() -> N
     lane.offer(offer({"x": "2"}))
     assert sent(lane).variables == '{"x":2}'
     lane.offer(offer({"x": "1"}))
-    lane.settle()
+    settle(lane)
     assert sent(lane).variables == '{"x":1}'
 
 
@@ -91,11 +97,11 @@ def test_deleting_and_clearing_are_changes() -> None:
     lane = a_lane({"x": "1", "y": "2"})
     lane.offer(offer({"y": "2", "z": "0"}))
     sent(lane)
-    lane.settle()
+    settle(lane)
     lane.offer(offer({"y": "2"}))
     revision = sent(lane)
     assert (revision.variables, revision.changed, revision.removed) == ('{"y":2}', "{}", '["z"]')
-    lane.settle()
+    settle(lane)
     lane.offer(offer({}))
     assert sent(lane).variables == "{}"
 
@@ -120,10 +126,10 @@ def test_an_iteration_that_completes_what_was_saved_inside_it_is_written_once_mo
     lane = a_lane()
     lane.offer(offer({"order": '"7"'}, complete=False))
     assert not sent(lane).complete
-    lane.settle()
+    settle(lane)
     lane.offer(offer({"order": '"7"'}))
     assert sent(lane).complete, "or going back to the last completed iteration would send the order again"
-    lane.settle()
+    settle(lane)
     lane.offer(offer({"order": '"7"'}))
     assert lane.next() is None
 
@@ -133,7 +139,7 @@ def test_after_the_store_went_back_everything_is_written_under_a_number_never_se
     for value in "123":
         lane.offer(offer({"x": value, "y": "0"}))
         sent(lane)
-        lane.settle()
+        settle(lane)
     lane.offer(offer({"x": "4", "y": "0"}))
     assert sent(lane).number == 4
     lane.start_over(Claim("vars_backup", "bot", "start-1", "me", 8, 4))
@@ -149,7 +155,7 @@ def test_after_the_store_went_back_the_newest_state_wins() -> None:
     ticket = lane.offer(offer({"x": "2"}))
     lane.start_over(Claim("vars_backup", "bot", "start-1", "me", 2, 1))
     assert sent(lane).variables == '{"x":2}'
-    lane.settle()
+    settle(lane)
     assert lane.done == ticket
 
 
@@ -179,7 +185,7 @@ def test_what_was_sent_folds_to_exactly_the_state_that_was_offered(steps: list[t
             assert list(folded) == list(split_texts(revision.variables))
             if acknowledged_late:
                 assert lane.next() is revision
-            lane.settle()
+            settle(lane)
         assert folded == state
 
 
@@ -189,7 +195,7 @@ def test_reading_back_is_bounded_by_snapshots() -> None:
         lane.offer(offer({"x": str(value), "y": '"' + "y" * 100 + '"'}))
         since = 0 if sent(lane).snapshot else since + 1
         longest = max(longest, since)
-        lane.settle()
+        settle(lane)
     assert 100 < longest <= 500
 
 

@@ -42,11 +42,11 @@ class Agenda:
         for lane in lanes:
             if lane not in self._lanes:
                 continue
-            if lane.has_work:
-                self._working[lane] = None
-            else:
+            if not lane.has_work:
                 self._working.pop(lane, None)
                 self._renew_at = min(self._renew_at, lane.lease.due_at)
+            if lane.has_work:  # looked at again: a signal handler may have left something just now
+                self._working[lane] = None
 
     def put_back(self, lanes: Sequence[Lane]) -> None:
         """``note`` of those that were sent: who has more to send is behind all who have not been sent yet."""

@@ -314,14 +314,15 @@ class Backup:
             session.apply_edits(complete=True)
 
     def _use(self) -> Session:
-        if self._session is None:
+        session = self._session
+        if session is None:
             raise UsageError(f"the backup of {self.name!r} is not open; use `with Backup(...)`, or call open() first")
-        if not self._session.is_mine:
+        if not session.is_mine:
             raise ForkedError(
                 f"the backup of {self.name!r} belongs to the process that forked this one; save there, or open a "
                 "backup of another name here"
             )
-        return self._session
+        return session
 
     def _ending(self) -> Session | None:
         """The session that is to be ended; None when it was, or is another process's."""

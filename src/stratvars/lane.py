@@ -4,7 +4,9 @@ However long a database is away, no more than these two exist. The one in flight
 it is until its outcome is known; the one that waits is replaced by a newer one. A revision is made only where none is
 in flight, from the last acknowledged state to the newest: so its number and what it changes are always true.
 
-A lane is not thread-safe; the writer's lock guards it.
+A lane is not thread-safe; the writer's lock guards it. A signal handler of the program may save all the same in the
+middle of a step that its own thread has begun. So what a step changes it assigns at once, after a look whether that is
+still as it was when the step began: the interpreter runs no handler between the two where nothing is called.
 """
 
 from __future__ import annotations
@@ -116,6 +118,11 @@ class Lane:
         return self._sent
 
     @property
+    def offered(self) -> int:
+        """The last ticket."""
+        return self._tickets
+
+    @property
     def has_work(self) -> bool:
         """Whether there is something to send."""
         return self.holder is None and (self._in_flight is not None or self._waiting is not None)
@@ -127,25 +134,44 @@ class Lane:
 
     def deliver(self, edits: Sequence[Edit]) -> bool:
         """Take what the store brings back, again and again; true when there is something new."""
-        fresh = [edit for edit in edits if edit.token not in self._known_edits]
-        self._edits += fresh
+        while True:
+            known = self._edits
+            fresh = [edit for edit in edits if edit.token not in self._known_edits]
+            if self._edits is known:
+                self._edits = [*known, *fresh]
+                break
         self._known_edits.update(edit.token for edit in fresh)
         return bool(fresh)
 
-    def offer(self, offer: Offer, given: Sequence[Edit] = ()) -> int:
+    def offer(self, offer: Offer, given: Sequence[Edit] = (), *, after: int | None = None) -> int:
         """Take the newest state; the ticket tells when it is durable (``done``), which may be at once.
 
-        ``given`` are the edits that the variables have been given, from this state on.
+        Args:
+            offer: the state.
+            given: the edits that the variables have been given, from this state on.
+            after: what ``offered`` was before the state was taken. Where another one came in between it is newer, for a
+                signal handler left it; then nothing is taken, and 0 returned.
         """
         if given:
-            self._edits = [edit for edit in self._edits if edit not in given]
+            self._forget(given)
+        known, newest = self._tickets if after is None else after, offer
         waiting = self._waiting
         if waiting is not None:
-            offer = replace(offer, final=offer.final or waiting.final, resolves=waiting.resolves + offer.resolves)
-        self._waiting = offer
-        self._tickets += 1
+            newest = replace(offer, final=offer.final or waiting.final, resolves=waiting.resolves + offer.resolves)
+        if self._tickets != known:
+            return 0
+        self._waiting = newest
+        self._tickets = ticket = known + 1
         self._drop_no_news()
-        return self._tickets
+        return ticket
+
+    def _forget(self, given: Sequence[Edit]) -> None:
+        while True:
+            known = self._edits
+            rest = [edit for edit in known if edit not in given]
+            if self._edits is known:
+                self._edits = rest
+                return
 
     def adopt(self, state: State, text: str) -> None:
         """What somebody else wrote into the row is sent before anything newer, which would replace it."""
@@ -179,26 +205,27 @@ class Lane:
 
     def next(self) -> Revision | None:
         """The revision to send now: the one in flight again, or a new one; None when nothing is to be written."""
-        if self._in_flight is not None:
-            return self._in_flight.revision
-        waiting = self._waiting
-        if waiting is None:
-            return None
-        offer = self._laid_over(waiting)
-        flight = self._flight(offer, self._tickets)
-        # In one step, here and in settle: a signal may raise in the thread of a strategy that sends by itself.
-        self._in_flight, self._sent, self._waiting = flight, flight.revision.number, None
-        return flight.revision
+        while True:
+            flight, waiting, kept = self._in_flight, self._waiting, self._kept
+            if flight is not None:
+                return flight.revision
+            if waiting is None:
+                return None
+            fresh = self._flight(self._laid_over(waiting), self._tickets)
+            number = fresh.revision.number
+            # In one step, here and in settle: a signal may raise in the thread of a strategy that sends by itself.
+            if self._in_flight is None and self._waiting is waiting and self._kept is kept:
+                self._in_flight, self._sent, self._waiting = fresh, number, None
+                return fresh.revision
 
-    def settle(self) -> None:
-        """The revision in flight is durable."""
-        flight = self._in_flight
-        if flight is None:
-            raise AssertionError("nothing is in flight")
-        number = flight.revision.number
+    def settle(self, revision: Revision) -> None:
+        """A revision is durable. Nothing happens where it is not the one in flight: a signal handler settled it."""
+        flight, number = self._in_flight, revision.number
+        if flight is None or flight.revision is not revision:
+            return
         self._kept, self._number, self.done, self._in_flight = flight.offer, number, flight.ticket, None
         self.lease.renew(flight.since)
-        self._count(flight.revision)
+        self._count(revision)
         self._drop_no_news()
 
     def fenced(self) -> Revision | None:
@@ -241,14 +268,10 @@ class Lane:
     def _drop_no_news(self) -> None:
         """A state that the store has already is durable. What is in flight may change that, so it is waited for."""
         offer = self._waiting
-        if (
-            self._in_flight is None
-            and offer is not None
-            and not offer.final
-            and not self._is_news(self._laid_over(offer))
-        ):
-            self._waiting = None
-            self.done = self._tickets
+        if self._in_flight is not None or offer is None or offer.final:
+            return
+        if not self._is_news(self._laid_over(offer)) and self._in_flight is None and self._waiting is offer:
+            self._waiting, self.done = None, self._tickets
 
     def _is_news(self, offer: Offer) -> bool:
         """Whether the store must know: another state, or the same one that is now a completed iteration's."""

@@ -137,7 +137,7 @@ def make(store: Store, claim: Claim, asking: Asking) -> None:
         [outcome] = asking.until_answered(partial(store.save, [revision]))
         if not isinstance(outcome, Saved):
             raise NotSavedError(f"{claim.strategy!r} was changed by somebody else meanwhile; the edit still waits")
-        lane.settle()
+        lane.settle(revision)
 
 
 def _lane(claim: Claim, stored: Stored, edits: Sequence[Edit]) -> Lane:

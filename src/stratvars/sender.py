@@ -36,11 +36,11 @@ class Sender:
 
     Args:
         store: where everything goes.
-        guard: of the lanes; not held while the store is asked.
+        guard: of the lanes; not held while the store is asked, but by a signal handler that saves inside of it.
         wake: wakes who waits for lanes, after their answers came.
     """
 
-    def __init__(self, store: Store, guard: threading.Lock, wake: Callable[[Sequence[Lane]], None]) -> None:
+    def __init__(self, store: Store, guard: threading.RLock, wake: Callable[[Sequence[Lane]], None]) -> None:
         self._store = store
         self._guard = guard
         self._wake = wake
@@ -136,7 +136,7 @@ class Sender:
         match outcome:
             case Saved():
                 with self._guard:
-                    lane.settle()
+                    lane.settle(revision)
                     since = outage.end(lane)
                 if outcome.was_missing:
                     _log.warning("The row of %r was removed by another hand; it is written again.", lane.claim.strategy)

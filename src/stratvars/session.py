@@ -22,6 +22,7 @@ from stratvars.errors import FencedError, NotSavedError, UnsavableError
 from stratvars.hosting import give_back_writer
 from stratvars.lane import Lane, Offer
 from stratvars.lease import OnOutage
+from stratvars.locks import is_mine
 from stratvars.restore import Restored
 from stratvars.retention import ALL, Retention
 from stratvars.revision import Reason, State, Stored
@@ -131,21 +132,33 @@ class Session:
         """Give the variables what somebody asked for, and leave that with the writer; what has changed."""
         if not self._lane.edits:
             return {}
+        was_held = is_mine(self._lock)
         try:
-            self._hold(DEADLINE)
+            if not was_held:
+                self._hold(DEADLINE)
+            edits = self._lane.edits
+            changes, resolves = give(self._variables, self._claim.strategy, edits)
+            ticket = 0
+            while not ticket:
+                before, state = self._lane.offered, self._taken()
+                offer = Offer(state, Reason.EDIT, complete=complete, final=bool(resolves), resolves=resolves)
+                ticket = self._writer.offer(self._lane, offer, edits, after=before)
         except NotSavedError as error:
             _log.warning("%s", error)
             return {}
-        try:
-            edits = self._lane.edits
-            changes, resolves = give(self._variables, self._claim.strategy, edits)
-            state = self._capture.take()
-            self._tell_held_back(state)
-            offer = Offer(state, Reason.EDIT, complete=complete, final=bool(resolves), resolves=resolves)
-            self._writer.offer(self._lane, offer, edits)
         finally:
-            self._lock.release()
+            if not was_held:
+                try:  # noqa: SIM105  no call before the release, for a signal raises where one begins
+                    self._lock.release()
+                except RuntimeError:  # it could not be had
+                    pass
         return changes
+
+    def _taken(self) -> State:
+        """The variables as they are now. To be taken again where a signal handler left later ones meanwhile."""
+        state = self._capture.take()
+        self._tell_held_back(state)
+        return state
 
     @property
     def is_mine(self) -> bool:
@@ -173,14 +186,21 @@ class Session:
         Raises:
             NotSavedError: that thread still holds them; no state was taken.
         """
-        self._hold(patience)
+        was_held = is_mine(self._lock)
         try:
-            state = self._capture.take()
-            self._tell_held_back(state)
-            offer = Offer(state, reason, complete=complete, final=final)
-            ticket = self._writer.offer(self._lane, offer, is_awaited=is_awaited)
+            if not was_held:
+                self._hold(patience)
+            ticket = 0
+            while not ticket:
+                before, state = self._lane.offered, self._taken()
+                offer = Offer(state, reason, complete=complete, final=final)
+                ticket = self._writer.offer(self._lane, offer, after=before, is_awaited=is_awaited)
         finally:
-            self._lock.release()
+            if not was_held:
+                try:  # noqa: SIM105  no call before the release, for a signal raises where one begins
+                    self._lock.release()
+                except RuntimeError:  # it could not be had
+                    pass
         return Left(ticket, state.held_back)
 
     def keep(self, reason: Reason, *, complete: bool) -> None:
@@ -289,7 +309,10 @@ class Session:
             raise UnsavableError("", f"{problem}. All other variables are saved; {name!r} keeps its last good value")
 
     def _hold(self, patience: float) -> None:
-        """Take the lock of the variables. No context manager: that takes as long as all else at an unchanged state."""
+        """Take the lock of the variables, which this thread has not; in a ``try``, for a signal may raise after it.
+
+        No context manager: that takes as long as all else at an unchanged state.
+        """
         if not self._lock.acquire(timeout=max(patience, 0.0)):
             raise NotSavedError(
                 f"{self._claim.strategy!r} is not saved: another thread has been inside `with vars:` for "

@@ -27,6 +27,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from stratvars.errors import UsageError
+from stratvars.locks import is_mine
 
 _ALWAYS_STORABLE: Final = frozenset({type(None), bool, int, float, str})
 _PLAIN_NAMES: Final = frozenset({str})
@@ -169,7 +170,13 @@ class Vars(MutableMapping[str, Any]):
         return reversed(self.all())
 
     def __enter__(self) -> Self:
-        self.__lock.acquire()
+        was_held = is_mine(self.__lock)
+        try:
+            self.__lock.acquire()
+        except BaseException:  # Ctrl-C, right after it
+            if not was_held and is_mine(self.__lock):
+                self.__lock.release()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

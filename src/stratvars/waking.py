@@ -85,8 +85,8 @@ class Waiting:
         return bool(self._sleepers)
 
     def add(self, watch: Watch) -> None:
-        """Wake it when it is settled, which it is not yet."""
-        self._by_lane.setdefault(watch.lane, []).append(watch)
+        """Wake it when it is settled."""
+        self._keep(watch.lane, [*self._by_lane.get(watch.lane, ()), watch])
 
     def remove(self, watch: Watch) -> None:
         """Wake it no more."""
@@ -97,8 +97,9 @@ class Waiting:
         settled: list[Watch] = []
         for lane in lanes:
             watches = self._by_lane.get(lane, [])
-            settled += [watch for watch in watches if watch.is_settled]
-            self._keep(lane, [watch for watch in watches if not watch.is_settled])
+            ripe = [watch for watch in watches if watch.is_settled]
+            settled += ripe
+            self._keep(lane, [watch for watch in watches if watch not in ripe])
         return settled
 
     def wake(self, settled: Sequence[Watch]) -> None:

@@ -18,6 +18,7 @@ from stratvars.agenda import Agenda
 from stratvars.edits import Edit
 from stratvars.errors import UnavailableError
 from stratvars.lane import Lane, Offer
+from stratvars.locks import is_mine
 from stratvars.pruner import Pruner
 from stratvars.retention import ALL, Retention
 from stratvars.sender import LITTLE_PATIENCE, Sender
@@ -43,11 +44,12 @@ class Writer:
     """Sends the offers of its lanes to one store. Thread-safe; the thread starts with the first offer."""
 
     # No Condition: an error that a signal handler raises inside of one (Ctrl-C) can leave its lock taken for ever.
-    # A plain lock in a `with`, and SimpleQueue, are safe against that.
+    # A lock in a `with`, and SimpleQueue, are safe against that. Both locks may be taken again by their thread: a
+    # signal handler of the program may save or close in the middle of a save.
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()
         self._turning = threading.RLock()
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._agenda = Agenda()
@@ -75,13 +77,21 @@ class Writer:
         """Have the thread look now for what is due; it may have slept while the machine did."""
         self._ring()
 
-    def offer(self, lane: Lane, offer: Offer, given: Sequence[Edit] = (), *, is_awaited: bool = False) -> int:
+    def offer(
+        self,
+        lane: Lane,
+        offer: Offer,
+        given: Sequence[Edit] = (),
+        *,
+        after: int | None = None,
+        is_awaited: bool = False,
+    ) -> int:
         """Leave the newest state of a lane; returns at once, with the ticket to wait for. See ``Lane.offer``.
 
         ``is_awaited``: it need not be sent before ``wait`` or ``watch`` is called, which follows.
         """
         with self._guard:
-            ticket = lane.offer(offer, given)
+            ticket = lane.offer(offer, given, after=after)
             self._agenda.note([lane])
             if is_awaited and self._agenda.working <= _FEW:
                 # Here its state is still in the processor's caches. Of hundreds it would not be any more when the
@@ -106,9 +116,10 @@ class Writer:
 
     def _add(self, watch: Watch) -> bool:
         with self._guard:
-            if watch.is_settled:
-                return False
             self._waiting.add(watch)
+            if watch.is_settled:  # looked at last: a signal handler may have settled it just now, and rung nobody
+                self._waiting.remove(watch)
+                return False
             return True
 
     def unwatch(self, watch: Watch) -> None:
@@ -159,7 +170,9 @@ class Writer:
             self.store.close()
         else:
             self._bell.put(None)
-            thread.join(timeout)
+            # Else it goes on only when the signal handler is left that closes.
+            if not (is_mine(self._turning) or is_mine(self._guard)):
+                thread.join(timeout)
 
     def _send_within(self, swift: Swift, lane: Lane, until: float) -> None:
         """Send what a lane has in the thread of its strategy, which saves a turn of this thread and the switches to it.
@@ -205,14 +218,24 @@ class Writer:
                     self._thread = thread
 
     def _pass_time(self, over: Alarm, timeout: float) -> None:
-        """Wait until ``over`` rings; where no thread can be had, do its work meanwhile."""
+        """Wait until ``over`` rings; where the thread cannot do its work, do it meanwhile.
+
+        There may be none any more; or this is a signal handler, and what it interrupted has the turn.
+        """
         end = time.monotonic() + timeout
-        while self._has_no_thread and not over.has_rung and time.monotonic() < end:
+        while (self._has_no_thread or is_mine(self._turning)) and not over.has_rung and time.monotonic() < end:
             delay = self._turn()
-            time.sleep(0 if delay is None else min(delay, max(end - time.monotonic(), 0)))
             if delay is None:
                 break
-        over.wait(max(end - time.monotonic(), 0))
+            if not over.has_rung:
+                time.sleep(min(delay, max(end - time.monotonic(), 0)))
+        # What was interrupted may hold the guard as well; others can take it meanwhile, as in threading.Condition.
+        held = self._guard._release_save() if is_mine(self._guard) else None  # type: ignore[attr-defined]  # noqa: SLF001
+        try:
+            over.wait(max(end - time.monotonic(), 0))
+        finally:
+            if held is not None:
+                self._guard._acquire_restore(held)  # type: ignore[attr-defined]  # noqa: SLF001
 
     def _run(self) -> None:
         delay: float | None = 0.0

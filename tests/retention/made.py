@@ -153,7 +153,7 @@ class Maker:
         revision = lane.next()
         assert revision is not None
         assert self._sides.store.save([revision]) == [Saved(revision.number)]
-        lane.settle()
+        lane.settle(revision)
         self._sides.date((lane.claim.epoch, revision.number), at)
 
     def _lose(self, at: datetime) -> None:

@@ -68,7 +68,7 @@ class Player:
         revision = self._lane.next()
         assert revision is not None
         assert self._store.save([revision]) == [Saved(self.number + 1)]
-        self._lane.settle()
+        self._lane.settle(revision)
         self.number += 1
 
 

@@ -115,7 +115,8 @@ class Session:
     def _leave(self, connection: WatchedConnection) -> None:
         """Keep the connection only when nothing is open on it: its state is then that of a new one."""
         if not _is_idle(connection):
-            self._connection = None
+            if self._connection is connection:  # else a signal handler has opened another meanwhile
+                self._connection = None
             close(connection)
 
     def _helps_again(self, connection: WatchedConnection, error: psycopg.Error, is_used: bool) -> bool:
