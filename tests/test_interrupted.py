@@ -22,7 +22,8 @@ import pytest
 from either import sql
 from stratvars import Backup
 from stratvars.errors import UsageError
-from stratvars.revision import Reason
+from stratvars.lane import Lane, Offer
+from stratvars.revision import Claim, Reason, State
 from stratvars.vars import Vars
 
 _LEAST = 60
@@ -116,6 +117,25 @@ def test_a_handler_may_save_at_any_step_of_a_save_and_the_newest_state_stays(
         assert steps > _LEAST
     kept = numbers(any_url)
     assert kept == [*range(1, len(kept) + 1)], "none is lost, none repeated, and no number is left out"
+
+
+def test_a_state_that_a_handler_leaves_at_any_step_is_not_dropped_with_the_one_that_is_no_news() -> None:
+    claim = Claim("vars_backup", "bot", "start-1", "me", 1, 0)
+    lane = Lane(claim, State({"x": "1"}), 1)
+
+    def leave(text: str, after: int | None = None) -> None:
+        lane.offer(Offer(State({"x": text}), Reason.ITERATION, complete=True), after=after)
+
+    def begin(_: int) -> None:
+        nonlocal lane
+        lane = Lane(claim, State({"x": "1"}), 1)
+
+    def check(_: int) -> None:
+        revision = lane.next()
+        assert revision is not None
+        assert revision.variables == '{"x":9}'
+
+    assert steps_of(lambda: leave("1", after=0), lambda _: leave("9"), begin, check) > 5
 
 
 def test_a_handler_may_close_at_any_step_of_a_save(

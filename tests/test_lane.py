@@ -84,6 +84,17 @@ def test_a_state_that_the_one_in_flight_has_made_durable_is_not_written_again() 
     assert (lane.done == ticket, lane.has_work, lane.next()) == (True, False, None)
 
 
+def test_what_is_settled_already_settles_nothing_behind_it() -> None:
+    lane = a_lane()
+    lane.offer(offer({"x": "1"}))
+    first = sent(lane)
+    lane.settle(first)
+    ticket = lane.offer(offer({"x": "2"}))
+    second = sent(lane)
+    lane.settle(first)
+    assert (lane.next() is second, lane.acknowledged, lane.done < ticket) == (True, 1, True)
+
+
 def test_a_change_taken_back_while_another_was_in_flight_is_still_written() -> None:
     lane = a_lane({"x": "1"})
     lane.offer(offer({"x": "2"}))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,11 +17,11 @@ import pytest
 
 from postgres.stores import store_at
 from stratvars.outcome import Left, Renewed, Saved
-from stratvars.revision import Claim, Renewing
+from stratvars.revision import LEASE, Claim, Holder, Renewing
 from stratvars.store.base import Store
 from stratvars.store.memory import MemoryStore
 from stratvars.store.postgres.store import PostgresStore
-from stratvars.store.sqlite.starts import StartLocks
+from stratvars.store.sqlite.starts import StartLocks, is_start_held
 from stratvars.store.sqlite.store import SqliteStore
 from stratvars.testing import TABLE, LeaseContract, revision_of
 
@@ -91,21 +95,81 @@ def test_renewals_beside_saves_of_the_same_strategies_meet_no_deadlock(
     assert counts["renewals"] > 20
 
 
+def holder(start_id: str) -> Holder:
+    return Holder(1, "me", start_id, left=LEASE)
+
+
 def test_the_lock_of_a_start_ends_with_its_process_or_when_it_is_given_back(tmp_path: Path) -> None:
     ours, others = StartLocks(tmp_path / "lock"), StartLocks(tmp_path / "lock")
     ours.hold("one")
     ours.hold("two")
+    one, two, three = map(holder, ("one", "two", "three"))
     for each in (ours, others):
-        assert [each.is_held(start) for start in ("one", "two", "three")] == [True, True, False]
+        assert [each.is_held(start) for start in (one, two, three)] == [True, True, False]
     ours.give_back("one")
-    assert (others.is_held("one"), others.is_held("two"), ours.is_held("one")) == (False, True, False)
+    assert (others.is_held(one), others.is_held(two), ours.is_held(one)) == (False, True, False)
     ours.close()
     ours.close()
-    assert others.is_held("two") is False
+    assert others.is_held(two) is False
     others.close()
 
 
 def test_a_lock_file_that_cannot_be_made_tells_nothing(tmp_path: Path) -> None:
     locks = StartLocks(tmp_path / "missing" / "lock")
     locks.hold("one")
-    assert locks.is_held("one") is None
+    assert locks.is_held(holder("one")) is None
+
+
+def test_a_lock_file_that_was_removed_makes_no_living_start_a_dead_one(tmp_path: Path) -> None:
+    with closing(SqliteStore(tmp_path / "x.db")) as ours, closing(SqliteStore(tmp_path / "x.db")) as others:
+        for each in (ours, others):
+            each.prepare(TABLE)
+        claim = ours.acquire(TABLE, "bot", "me", "start-1")
+        assert isinstance(claim, Claim)
+        held = others.acquire(TABLE, "bot", "you", "start-2")
+        assert isinstance(held, Holder)
+        assert others.is_held(held) is True
+        time.sleep(0.1)
+        (tmp_path / "x.db-lock").unlink()
+        held = others.acquire(TABLE, "bot", "you", "start-2")  # makes the file anew
+        assert isinstance(held, Holder)
+        assert others.is_held(held) is None, "its lock may be in the one that was removed"
+        ours.save([revision_of(claim, {"x": "1"})])
+        held = others.acquire(TABLE, "bot", "you", "start-2")
+        assert isinstance(held, Holder)
+        assert others.is_held(held) is True
+    assert is_start_held(tmp_path / "x.db-lock", held) is False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the locks of starts are Linux's")
+def test_a_forked_child_that_outlives_its_parent_holds_none_of_its_locks(tmp_path: Path) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", _FORKING, tmp_path / "x.db"], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    try:
+        with closing(SqliteStore(tmp_path / "x.db")) as store:
+            store.prepare(TABLE)  # which takes the file's lock
+            held = store.acquire(TABLE, "bot", "you", "start-2")
+            assert isinstance(held, Holder)
+            assert store.is_held(held) is False
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+_FORKING = """
+import os, sys, time
+from pathlib import Path
+from stratvars.store.sqlite.store import SqliteStore
+
+store = SqliteStore(Path(sys.argv[1]))
+store.prepare("vars_backup")
+store.acquire("vars_backup", "bot", "me", "start-1")
+store._take_lock()
+child = os.fork()
+if child:
+    print(child, flush=True)
+time.sleep(60)
+"""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,8 @@ class FileLock:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._name = str(path)
+        self.openings = 0
+        """How often it was opened: again where its file was removed, for locks in that one are nothing to others."""
         self._open()
 
     @contextmanager
@@ -68,19 +71,53 @@ class FileLock:
         # The lock file was removed: whoever makes it anew would write beside us.
         removed = self._file
         self._open()  # first: where it fails, the number of a closed file could soon be that of somebody else's
-        os.close(removed)
+        close_own(removed)
         return False
 
     def _open(self) -> None:
-        self._file = os.open(self._name, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+        self._file = open_own(self._name)
+        self.openings += 1
         status = os.fstat(self._file)
         self._identity = (status.st_dev, status.st_ino)  # no other file is given it while this one is open
 
     def close(self) -> None:
         """Give the file back. May be called twice."""
         if self._file >= 0:
-            os.close(self._file)
+            close_own(self._file)
             self._file = -1
+
+
+_own: set[int] = set()
+_guard = threading.Lock()
+
+
+def open_own(name: str) -> int:
+    """Open a lock file for this process, and for no child that it forks.
+
+    A lock belongs to the open file, which a forked child shares: it would outlive a process that is killed for as long
+    as its child lives.
+    """
+    with _guard:
+        file = os.open(name, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+        _own.add(file)
+    return file
+
+
+def close_own(file: int) -> None:
+    """Close it, and give back what is locked in it."""
+    with _guard:
+        _own.discard(file)
+        os.close(file)
+
+
+def _close_in_child() -> None:
+    while _own:
+        os.close(_own.pop())  # which leaves the parent's locks alone
+    _guard.release()
+
+
+if sys.platform != "win32":
+    os.register_at_fork(before=_guard.acquire, after_in_parent=_guard.release, after_in_child=_close_in_child)
 
 
 def lock_path(database: Path) -> Path:

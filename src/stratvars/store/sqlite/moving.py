@@ -143,7 +143,7 @@ class SqliteTarget(_Rows):
         return There(whole, None if holder is None else Holder(*holder), newest[0] if newest else None, kept)
 
     def is_held(self, holder: Holder) -> bool | None:
-        return is_start_held(lock_path(self._path), holder.start_id)
+        return is_start_held(lock_path(self._path), holder)
 
     def put(self, whole: Whole, over: There | None) -> None:
         key = {"strategy": whole.strategy}

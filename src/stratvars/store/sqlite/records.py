@@ -79,7 +79,7 @@ class SqliteRecords:
         return [tenure_from(row) for row in self._fetch(table, "tenures", ())]
 
     def is_held(self, holder: Holder) -> bool | None:
-        return is_start_held(lock_path(self._path), holder.start_id)
+        return is_start_held(lock_path(self._path), holder)
 
     def page(self, table: str, strategy: str, since: Place) -> list[Entry]:
         wanted: _Parameters = {"strategy": strategy, "epoch": since[0], "revision": since[1]}

@@ -12,8 +12,15 @@ import os
 import struct
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
+
+from stratvars.revision import Holder
+from stratvars.store.sqlite.lock import close_own, open_own
+
+_TOLERANCE = 0.05
+"""Seconds between making the lock file and saying in the row that a start holds, and the error of both clocks."""
 
 
 class StartLocks:
@@ -42,36 +49,56 @@ class StartLocks:
                 self._mine.discard(start_id)
                 _control(self._open(), _UNLOCK, start_id)
 
-    def is_held(self, start_id: str) -> bool | None:
-        """Whether a living process holds it; None where that cannot be known."""
+    def hold_anew(self) -> None:
+        """The lock file may have been removed and made anew: hold there what is held in the removed one."""
+        with self._mutex, suppress(OSError):
+            if self._file < 0:
+                return
+            removed, self._file = self._file, -1
+            try:
+                for start_id in self._mine:
+                    _control(self._open(), _LOCK, start_id)
+            finally:
+                close_own(removed)
+
+    def is_held(self, holder: Holder) -> bool | None:
+        """Whether a living process holds the lock of its start; None where that cannot be known."""
         with self._mutex, suppress(OSError):
             # The kernel tells an open file only of the locks of the others.
-            return start_id in self._mine or _is_locked(start_id, self._open())
+            return holder.start_id in self._mine or _is_held(holder, self._open())
         return None
 
     def close(self) -> None:
         """Give all back. May be called twice."""
         with self._mutex:
             if self._file >= 0:
-                os.close(self._file)
+                close_own(self._file)
                 self._file = -1
             self._mine.clear()
 
     def _open(self) -> int:
         if self._file < 0:
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            self._file = open_own(str(self._path))
         return self._file
 
 
-def is_start_held(path: Path, start_id: str) -> bool | None:
+def is_start_held(path: Path, holder: Holder) -> bool | None:
     """What ``StartLocks.is_held`` says, for one who only looks: a lock file that is not there is not made."""
     with suppress(OSError):
         file = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
         try:
-            return _is_locked(start_id, file)
+            return _is_held(holder, file)
         finally:
             os.close(file)
     return None
+
+
+def _is_held(holder: Holder, file: int) -> bool | None:
+    is_locked = _is_locked(holder.start_id, file)
+    renewed_at = time.time() + holder.left - holder.lease
+    if is_locked is False and os.fstat(file).st_mtime > renewed_at + _TOLERANCE:
+        return None  # made after that start was heard of last: it may hold its lock in one that was removed
+    return is_locked
 
 
 def _place(start_id: str) -> int:

@@ -45,6 +45,7 @@ class SqliteStore:
         self._path = path
         self._mutex = threading.RLock()
         self._lock: FileLock | None = None
+        self._openings = 0
         self._connection: sqlite3.Connection | None = None
         self._patience = PATIENCE
         self._files = Files(path)
@@ -98,7 +99,7 @@ class SqliteStore:
         self._write(lambda connection: connection.execute(sql["keep_fenced"], rows.history(revision)))
 
     def is_held(self, holder: Holder) -> bool | None:
-        return self._starts.is_held(holder.start_id)
+        return self._starts.is_held(holder)
 
     def load(self, claim: Claim) -> Stored | None:
         sql = self._tables[claim.table]
@@ -221,6 +222,9 @@ class SqliteStore:
             self._lock.take(patience)
         except OSError as error:
             raise explain(_cannot_open(error), self._path) from error
+        if self._lock.openings != self._openings:
+            self._openings = self._lock.openings
+            self._starts.hold_anew()
         return self._lock
 
     def _open(self, patience: float = PATIENCE) -> sqlite3.Connection:
