@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -12,12 +13,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from stratvars import Backup
+from stratvars import backup as backup_module
 from stratvars.errors import FencedError, NotSavedError, OwnedError, UnavailableError, UnsavableError, UsageError
 from stratvars.outage import describe
 from stratvars.revision import Reason
@@ -412,3 +414,83 @@ def test_a_thread_that_changes_nested_values_never_makes_a_save_fail(url: str) -
             for _ in range(200):
                 backup.save()
     assert changes[0] > 200, "the other thread must have changed something"
+
+
+def hold(backup: Backup, seconds: float) -> threading.Thread:
+    """Another thread, which is inside of ``with vars:`` for so long from now on."""
+    is_inside = threading.Event()
+
+    def wait() -> None:
+        with backup.vars:
+            is_inside.set()
+            time.sleep(seconds)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    is_inside.wait()
+    return thread
+
+
+def test_what_another_thread_holds_the_variables_for_is_part_of_the_time_of_a_save(url: str, path: Path) -> None:
+    with Backup("bot", url) as backup:
+        backup.vars.n = 1
+        backup.save()
+        backup.vars.n = 2
+        with locked(path):
+            hold(backup, 0.9)
+            began = time.monotonic()
+            with pytest.raises(NotSavedError, match="after 1 s"):
+                backup.save(timeout=1.0)
+            assert 0.8 < time.monotonic() - began < 1.5
+
+
+def test_an_event_loop_goes_on_while_another_thread_holds_the_variables_at_the_end(url: str, path: Path) -> None:
+    gaps: list[float] = []
+
+    async def beat() -> None:
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(0.01)
+            gaps.append(time.monotonic() - began)
+
+    async def trade() -> None:
+        heart = asyncio.create_task(beat())
+        async with Backup("bot", url) as backup:
+            await asyncio.sleep(0.1)
+            backup.vars.n = 1
+            hold(backup, 1.0)
+        heart.cancel()
+
+    asyncio.run(trade())
+    assert len(gaps) > 20
+    assert max(gaps) < 0.5
+    assert rows(path, "SELECT variables FROM vars_backup") == [('{"n":1}',)]
+
+
+def test_an_end_in_an_event_loop_that_cannot_have_the_variables_gives_the_name_up(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backup_module, "LAST_DEADLINE", 0.3)
+
+    async def trade(seconds: float) -> None:
+        async with Backup("bot", url) as backup:
+            if seconds:
+                hold(backup, seconds)
+
+    with pytest.raises(NotSavedError, match="inside `with vars:`"):
+        asyncio.run(trade(1.0))
+    asyncio.run(trade(0.0))  # it can be opened again
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_start_whose_line_cannot_be_written_goes_on(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with suppress(OSError), open("/dev/full", "w") as full:  # noqa: PTH123
+        monkeypatch.setattr(sys, "stderr", full)
+        with Backup("bot", url) as backup:
+            backup.vars.n = 1
+        with Backup("bot", url) as backup:
+            assert backup.vars.n == 1
+            backup.vars.n = 2
+    monkeypatch.undo()
+    with Backup("bot", url) as backup:
+        assert backup.vars.n == 2

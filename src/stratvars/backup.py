@@ -24,7 +24,7 @@ from typing import Self
 from stratvars import names, opened, schedule, settings
 from stratvars.database import Scheme
 from stratvars.editing import Changes
-from stratvars.errors import FencedError, ForkedError, StratvarsError, UsageError
+from stratvars.errors import FencedError, ForkedError, NotSavedError, StratvarsError, UsageError
 from stratvars.ownership import Terms
 from stratvars.revision import Reason
 from stratvars.session import DEADLINE, LAST_DEADLINE, Session
@@ -128,20 +128,20 @@ class Backup:
             FencedError: another process took the strategy over.
             ForkedError: this process was forked by the one that opened it.
         """
-        session = self._use()
+        session, since = self._use(), time.monotonic()
         self._edit_outside(session)
         left = session.leave(Reason.MANUAL, complete=not self._inside, patience=timeout, is_awaited=True)
-        session.wait(left, timeout)
+        session.wait(left, timeout, since)
 
     async def asave(self, timeout: float = DEADLINE) -> None:
         """``save`` for an event loop: the state is the one at the call, and only the wait for it is awaited.
 
         Cancelled, it stops waiting; the state goes its way into the database all the same. Raises as ``save``.
         """
-        session = self._use()
+        session, since = self._use(), time.monotonic()
         self._edit_outside(session)
         left = session.leave(Reason.MANUAL, complete=not self._inside, patience=timeout, is_awaited=True)
-        await session.await_(left, timeout)
+        await session.await_(left, timeout, since)
 
     def keep(self, reason: Reason, *, complete: bool) -> None:
         """The backup that happens by itself: never fails, and returns after ``DEADLINE`` at the latest.
@@ -234,7 +234,8 @@ class Backup:
         if session is not None:
             deadline = time.monotonic() + LAST_DEADLINE
             with self._forgotten(session):
-                session.leave_last(reason, complete=complete, patience=LAST_DEADLINE)
+                with suppress(NotSavedError):  # another thread is inside of `with vars:`; it is waited for below
+                    session.leave_last(reason, complete=complete, patience=0.0)
                 await call_to_its_end(
                     lambda: session.end(reason, complete=complete, timeout=deadline - time.monotonic())
                 )

@@ -216,6 +216,8 @@ def announce(strategy: str, database: Database, found: Restored, plan: str) -> N
     text += plan and f"; {plan}"
     if found.stored is not None and found.stored.crashes >= IN_A_ROW:
         text += f"; {about_crashes(found.stored, found.claim.table, database)}"
-    if sys.stderr is not None:  # a program without a console has none
-        sys.stderr.write(f"stratvars: {text}\n")
-        sys.stderr.flush()
+    # A program without a console has no stderr, and one of which the other end is gone or full is no reason to end.
+    if sys.stderr is not None:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(f"stratvars: {text}\n")
+            sys.stderr.flush()

@@ -205,18 +205,22 @@ class Session:
 
     def keep(self, reason: Reason, *, complete: bool) -> None:
         """See ``Backup.keep``."""
+        since = time.monotonic()
         left = self.leave_quietly(reason, complete=complete, is_awaited=True)
         if left is not None:
-            self._note(left.ticket, self._writer.wait(self._lane, left.ticket, self.patience))
+            timeout = _rest(self.patience, since)
+            self._note(left.ticket, self._writer.wait(self._lane, left.ticket, timeout))
         self.check_fence()
 
     async def akeep(self, reason: Reason, *, complete: bool) -> None:
         """``keep`` that lets the event loop run while it waits for the database."""
         from stratvars.aio import settled  # asyncio is not for everybody, and slow to import
 
+        since = time.monotonic()
         left = self.leave_quietly(reason, complete=complete, is_awaited=True)
         if left is not None:
-            self._note(left.ticket, await settled(self._writer, self._lane, left.ticket, self.patience))
+            timeout = _rest(self.patience, since)
+            self._note(left.ticket, await settled(self._writer, self._lane, left.ticket, timeout))
         self.check_fence()
 
     def leave_quietly(self, reason: Reason, *, complete: bool, is_awaited: bool = False) -> Left | None:
@@ -241,19 +245,21 @@ class Session:
         if not is_durable:
             self._overdue = ticket
 
-    def wait(self, left: Left, timeout: float) -> None:
-        """Wait until a state is durable.
+    def wait(self, left: Left, timeout: float, since: float) -> None:
+        """Wait until a state is durable, for ``timeout`` seconds from ``since`` on, by the monotonic clock.
 
         Raises:
             NotSavedError, UnsavableError, FencedError: see ``Backup.save``.
         """
-        self._judge(left, timeout, durable=self._writer.wait(self._lane, left.ticket, timeout))
+        rest = _rest(timeout, since)
+        self._judge(left, timeout, durable=self._writer.wait(self._lane, left.ticket, rest))
 
-    async def await_(self, left: Left, timeout: float) -> None:
+    async def await_(self, left: Left, timeout: float, since: float) -> None:
         """``wait`` that lets the event loop run; cancelled, it stops waiting, and the state goes its way."""
         from stratvars.aio import settled
 
-        self._judge(left, timeout, durable=await settled(self._writer, self._lane, left.ticket, timeout))
+        rest = _rest(timeout, since)
+        self._judge(left, timeout, durable=await settled(self._writer, self._lane, left.ticket, rest))
 
     def leave_last(self, reason: Reason, *, complete: bool, patience: float) -> Left:
         """``leave`` the last state, once: asked again, it is the state of the first time."""
@@ -269,10 +275,11 @@ class Session:
         Raises:
             NotSavedError, UnsavableError, FencedError: see ``Backup.close``; the strategy is given up.
         """
-        deadline = time.monotonic() + timeout
+        since = time.monotonic()
+        deadline = since + timeout
         try:
             left = self.leave_last(reason, complete=complete, patience=timeout)
-            self.wait(left, max(deadline - time.monotonic(), 0.0))
+            self.wait(left, timeout, since)
         except Exception:
             self.retire(deadline)
             raise
@@ -325,3 +332,8 @@ class Session:
         for name in state.held_back.keys() - self._held_back:
             _log.error("A variable of %r is held back: %s", self._claim.strategy, state.held_back[name])
         self._held_back = set(state.held_back)
+
+
+def _rest(timeout: float, since: float) -> float:
+    """What is left of so many seconds: what another thread took of them inside of ``with vars:`` counts too."""
+    return max(since + timeout - time.monotonic(), 0.0)
