@@ -45,8 +45,8 @@ class Vars(MutableMapping[str, Any]):
     a string.
 
     Every method may be called from any thread. ``with vars:`` holds the lock that writers and backups take,
-    so that no backup falls between two changes; the same thread may enter it again. Iterating goes over a
-    snapshot.
+    so that no backup falls between two changes; the same thread may enter it again, and so may other tasks of
+    its event loop: do not await inside. Iterating goes over a snapshot.
     """
 
     # The two leading underscores keep `_lock` and `_values` free for the user's variables.
