@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import psycopg
@@ -73,3 +74,19 @@ def test_whichever_way_a_revision_is_sent_the_same_is_written(
         written.append(rows(admin, WRITTEN))
     assert written[0] == written[1] == written[2]
     assert len(written[0]) == MANY
+
+
+def test_a_pooler_that_forgets_what_was_prepared_costs_the_own_thread_one_save(store: PostgresStore) -> None:
+    claim = acquired(store)
+
+    def save(number: int) -> bool:
+        """Whether the own thread's way did it."""
+        revision = revision_of(claim, {"x": str(number)}, follows=number - 1)
+        if store.save_within(revision, time.monotonic() + 5) == Saved(number):
+            return True
+        assert store.save([revision]) == [Saved(number)]
+        return False
+
+    assert [save(number) for number in range(1, 7)][-1]
+    store._session.run(lambda connection: connection.execute("DEALLOCATE ALL", prepare=False).close())
+    assert [save(number) for number in range(7, 12)] == [False, True, True, True, True]

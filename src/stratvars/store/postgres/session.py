@@ -84,7 +84,11 @@ class Session:
             connection.until = until
             try:
                 return work(connection)
-            except (LateError, psycopg.Error):
+            except LateError:
+                return None
+            except psycopg.Error as error:
+                if error.sqlstate in _POOLER:  # or each save would fail here first
+                    self._helps_again(connection, error, is_used=True)
                 return None
             finally:
                 connection.until = math.inf
