@@ -66,6 +66,22 @@ def test_what_a_block_wrote_is_there_in_the_next_one(url: str) -> None:
         assert backup.vars.all() == {"trade_count": 5, "book": {"SPY": (1, 2.5)}}
 
 
+def test_assigning_a_mapping_replaces_the_contents_and_is_saved(url: str) -> None:
+    with Backup("btc-live", url) as backup:
+        before = backup.vars
+        backup.vars.old = 1
+        backup.vars = {"fresh": 2}
+        backup.save()
+        backup.vars.later = 3
+        assert backup.vars is before
+        with pytest.raises(UnsavableError):
+            backup.vars = {"good": 1, "bad": Unsavable()}
+        with pytest.raises(TypeError):
+            backup.vars = 5  # type: ignore[assignment]
+    with Backup("btc-live", url) as backup:
+        assert backup.vars == {"fresh": 2, "later": 3}
+
+
 def test_every_turn_is_kept_when_it_ends(url: str, path: Path) -> None:
     seen = []
     with Backup("bot", url) as backup:

@@ -15,11 +15,11 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from stratvars import names, opened, schedule, settings
 from stratvars.database import Scheme
@@ -31,7 +31,7 @@ from stratvars.session import DEADLINE, LAST_DEADLINE, Session
 from stratvars.signals import exit_as_terminated, on_termination, postponed
 from stratvars.start import Start
 from stratvars.turns import Turns
-from stratvars.vars import Vars
+from stratvars.vars import Vars, replace_all
 
 
 class Backup:
@@ -87,7 +87,7 @@ class Backup:
         self.name = name
         self.table = table
         self.database = settings.resolve(url)
-        self.vars = Vars() if variables is None else variables
+        self._vars = Vars() if variables is None else variables
         self._start = Start(
             database=self.database,
             table=table,
@@ -104,6 +104,15 @@ class Backup:
         self._session: Session | None = None
         self._termination = ExitStack()
         self._is_terminated = False
+
+    @property
+    def vars(self) -> Vars:
+        """The durable variables; see ``Vars``. Assigning a mapping replaces the contents, never the object."""
+        return self._vars
+
+    @vars.setter
+    def vars(self, values: Mapping[str, Any]) -> None:
+        replace_all(self._vars, values)
 
     def open(self, plan: str = "") -> Self:
         """Restore the variables and become the writer of the name. Prints one line on stderr.
