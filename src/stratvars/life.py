@@ -13,13 +13,13 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from stratvars import schedule
 from stratvars.backup import Backup
-from stratvars.editing import Changes
 from stratvars.errors import FencedError, StratvarsError, UsageError
 from stratvars.grace import STOP_TIMEOUT, saved_while_it_hangs
+from stratvars.hooks import Hooks, Turn, check
 from stratvars.revision import Reason
 from stratvars.session import LAST_DEADLINE
 from stratvars.signals import Stop
@@ -32,38 +32,6 @@ _log = logging.getLogger("stratvars")
 
 _SHARE = 0.1
 """Seconds to wait for the variables of each of several that are left behind."""
-
-
-Turn = Awaitable[None] | None
-"""What a hook returns: nothing, or, when it is an ``async def``, nothing after it was awaited."""
-
-
-class Hooks(Protocol):
-    """What is called in the course of a life. All but ``on_trading_iteration`` may do nothing; any may be ``async``."""
-
-    def initialize(self) -> Turn:
-        """Set defaults; saved variables are not there yet."""
-
-    def before_starting_trading(self) -> Turn:
-        """Once, after the restore and before the first iteration."""
-
-    def on_trading_iteration(self) -> Turn:
-        """One turn of the strategy."""
-
-    def on_strategy_end(self) -> Turn:
-        """The strategy ended by itself."""
-
-    def on_abrupt_closing(self) -> Turn:
-        """It was told to stop by SIGINT or SIGTERM."""
-
-    def on_bot_crash(self, error: BaseException) -> object:
-        """An error was raised; True means: go on with the next iteration."""
-
-    def on_vars_edited(self, changes: Changes) -> Turn:
-        """Somebody changed variables from outside, between two iterations."""
-
-    def on_fenced(self) -> Turn:
-        """Another process took the strategy over: neither trade nor write."""
 
 
 class _End(Enum):
@@ -82,7 +50,7 @@ class Life:
         max_iterations: how many to run; None for no end.
 
     Raises:
-        UsageError: ``sleeptime`` or ``max_iterations`` cannot be used.
+        UsageError: a hook, ``sleeptime`` or ``max_iterations`` cannot be used.
     """
 
     def __init__(
@@ -90,6 +58,7 @@ class Life:
     ) -> None:
         if max_iterations is not None and max_iterations < 0:
             raise UsageError(f"max_iterations is {max_iterations}; give the number of iterations to run, or None")
+        check(hooks)
         self.backup = backup
         self._hooks = hooks
         self.is_ending = False

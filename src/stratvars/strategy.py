@@ -8,7 +8,7 @@ from typing import Any
 from stratvars import settings
 from stratvars.backup import Backup
 from stratvars.errors import UsageError
-from stratvars.life import Turn
+from stratvars.hooks import Turn
 from stratvars.trader import Trader
 from stratvars.vars import Vars, replace_all
 

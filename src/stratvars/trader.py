@@ -10,7 +10,8 @@ from stratvars.backup import Backup
 from stratvars.crew import run_together
 from stratvars.errors import UsageError
 from stratvars.grace import limited_by
-from stratvars.life import Hooks, Life
+from stratvars.hooks import Hooks
+from stratvars.life import Life
 from stratvars.signals import Stop, on_stop
 from stratvars.vars import Vars
 
