@@ -189,9 +189,11 @@ def test_a_setting_that_cannot_be_used_is_refused_before_anything_is_made(
     assert not path.exists()
 
 
-def test_a_negative_number_of_iterations_is_refused(path: Path) -> None:
-    with pytest.raises(UsageError, match="max_iterations"):
-        Quiet(path).run(max_iterations=-1)
+@pytest.mark.parametrize("number", [-1, 1.5, "5", True])
+def test_what_is_no_number_of_iterations_is_refused(path: Path, number: Any) -> None:
+    with pytest.raises(UsageError, match=f"max_iterations is {number!r}; give the whole number"):
+        Quiet(path, assign(x=1)).run(max_iterations=number)
+    assert not path.exists()
 
 
 def test_a_trader_without_a_strategy_says_what_to_do() -> None:

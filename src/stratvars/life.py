@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from stratvars import schedule
 from stratvars.backup import Backup
@@ -56,8 +56,12 @@ class Life:
     def __init__(
         self, hooks: Hooks, backup: Backup, sleeptime: str | float, stop: Stop, max_iterations: int | None
     ) -> None:
-        if max_iterations is not None and max_iterations < 0:
-            raise UsageError(f"max_iterations is {max_iterations}; give the number of iterations to run, or None")
+        if max_iterations is not None and (
+            isinstance(max_iterations, bool) or not isinstance(max_iterations, SupportsIndex) or max_iterations < 0
+        ):
+            raise UsageError(
+                f"max_iterations is {max_iterations!r}; give the whole number of iterations to run, or None"
+            )
         check(hooks)
         self.backup = backup
         self._hooks = hooks
