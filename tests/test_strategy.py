@@ -201,11 +201,18 @@ def test_a_trader_without_a_strategy_says_what_to_do() -> None:
         Trader().run_all()
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [(Quiet, r"add_strategy\(Quiet\(…\)\)"), (5, "builds on stratvars.Strategy, not int"), (None, "not NoneType")],
+)
+def test_a_trader_takes_nothing_but_strategies(wrong: Any, told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        Trader().add_strategy(wrong)
+
+
 def test_a_trader_runs_several_strategies_of_one_table(path: Path) -> None:
-    trader = Trader()
-    trader.add_strategy(Quiet(path, assign(x=1)))
-    trader.add_strategy(Quiet(path, assign(x=2), name="second"))
-    trader.run_all(max_iterations=1)
+    trader = Trader().add_strategy(Quiet(path, assign(x=1)))
+    trader.add_strategy(Quiet(path, assign(x=2), name="second")).run_all(max_iterations=1)
     assert Quiet(path).play() == {"x": 1}
     assert Quiet(path, name="second").play() == {"x": 2}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack
-from typing import Protocol
+from typing import Protocol, Self
 
 from stratvars.backup import Backup
 from stratvars.crew import run_together
@@ -75,9 +75,22 @@ class Trader:
     def __init__(self) -> None:
         self._strategies: list[Hosted] = []
 
-    def add_strategy(self, strategy: Hosted) -> None:
-        """Take a strategy in. Each has its own name, schedule and variables."""
+    def add_strategy(self, strategy: Hosted) -> Self:
+        """Take a strategy in. Each has its own name, schedule and variables. Returns this trader.
+
+        Raises:
+            UsageError: it is a class, or no strategy at all.
+        """
+        if isinstance(strategy, type):
+            name = strategy.__name__
+            raise UsageError(f"add_strategy is given the class {name}; make a strategy of it: add_strategy({name}(…))")
+        if not hasattr(strategy, "attach_backup"):
+            raise UsageError(
+                "add_strategy takes a strategy, of a class that builds on stratvars.Strategy, not "
+                f"{type(strategy).__name__}"
+            )
         self._strategies.append(strategy)
+        return self
 
     def run_all(
         self, max_iterations: int | None = None, *, resume: bool | None = None, take_over: bool = False
