@@ -168,6 +168,19 @@ def test_variables_of_a_strategy_that_is_not_running_cannot_be_backed_up(path: P
         Quiet(path).backup_variables_to_db()
 
 
+def test_a_class_that_takes_the_name_of_the_variables_is_told_where_defaults_are_set(path: Path) -> None:
+    for taken in ({"n": 0}, Vars()):
+        with pytest.raises(UsageError, match=r"Bot has vars of its own.*self\.vars\.n = 0.*initialize\(self\)"):
+            type("Bot", (Quiet,), {"vars": taken})(path)
+
+    class Typed(Quiet):
+        @property  # type: ignore[misc]
+        def vars(self) -> Vars:
+            return super().vars
+
+    assert Typed(path, assign(x=1)).play() == {}
+
+
 def test_a_constructor_that_forgot_its_base_is_told_so() -> None:
     class Forgetful(Strategy):
         def __init__(self) -> None:

@@ -74,6 +74,11 @@ class Strategy:
         retention: str | None = None,
         is_backtesting: bool | None = None,
     ) -> None:
+        if not isinstance(type(self).vars, property):
+            raise UsageError(
+                f"the class {type(self).__name__} has vars of its own, where the durable variables are to be; set "
+                "defaults by self.vars.n = 0 in initialize(self)"
+            )
         self._vars = Vars()
         given = {
             "sleeptime": sleeptime,
