@@ -164,8 +164,20 @@ def test_settings_are_class_attributes_or_arguments_and_arguments_win(path: Path
 
 
 def test_variables_of_a_strategy_that_is_not_running_cannot_be_backed_up(path: Path) -> None:
-    with pytest.raises(UsageError, match="not running"):
+    with pytest.raises(UsageError, match="'Quiet' is not running"):
         Quiet(path).backup_variables_to_db()
+
+
+def test_variables_that_are_not_restored_yet_cannot_be_backed_up_and_it_is_said_from_when_on(path: Path) -> None:
+    class Early(Quiet):
+        def initialize(self) -> None:
+            self.backup_variables_to_db()
+
+    with pytest.raises(
+        UsageError, match=r"restored after initialize\(\), and can be.*from before_starting_trading\(\) on"
+    ):
+        Early(path, assign(x=1)).play()
+    assert not path.exists()
 
 
 def test_a_class_that_takes_the_name_of_the_variables_is_told_where_defaults_are_set(path: Path) -> None:

@@ -172,6 +172,11 @@ class Backup:
         """Whether another backup could keep the same: not in the memory of this process alone."""
         return self.database.scheme is not Scheme.MEMORY
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the variables are restored, and the name is not given up yet."""
+        return self._session is not None
+
     def turn(self, is_inside: bool) -> None:
         """Say that an iteration begins or has ended: a state saved inside one is not a completed iteration's."""
         self._inside = is_inside

@@ -143,10 +143,13 @@ class Strategy:
             NotSavedError: they are not, after two seconds; do not send the order in the next line.
             UnsavableError: one of them cannot be stored; the others are durable.
             FencedError: another process took the strategy over.
-            UsageError: the strategy is not running.
+            UsageError: the strategy is not running, or its variables are not restored yet.
         """
-        if self._backup is None:
-            raise UsageError(f"{self.name!r} is not running; its variables are backed up from run() on")
+        if self._backup is None or not self._backup.is_open:
+            raise UsageError(
+                f"{self.name!r} is not running yet, or not any more; its variables are restored after initialize(), "
+                "and can be backed up from before_starting_trading() on"
+            )
         self._backup.save()
 
     def attach_backup(self, backup: Backup | None) -> None:
