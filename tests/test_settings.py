@@ -121,6 +121,13 @@ def test_an_installed_program_and_a_notebook_use_the_current_folder(
     assert find_folder(main) == find_folder(None) == tmp_path
 
 
+@pytest.mark.parametrize("number", [-1, 0, 0.5, 86_401, float("nan")])
+def test_a_lease_that_cannot_be_is_refused_and_none_is_told_to_be_0(number: float, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"lease is .*; give it ") as refused:
+        settings.lease(number, folder=tmp_path)
+    assert " 0 " not in str(refused.value).partition("; ")[2]
+
+
 def test_the_env_reader_is_imported_only_when_there_is_a_file(tmp_path: Path) -> None:
     code = "import sys; from stratvars.settings import resolve; resolve(); print('dotenv' in sys.modules)"
     assert run("-c", code, cwd=tmp_path) == "False"

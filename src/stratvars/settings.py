@@ -167,7 +167,7 @@ def _seconds(number: float, origin: str) -> float:
 
 
 def _no_seconds(value: object, origin: str) -> UsageError:
-    return UsageError(f"{origin} is {value!r}; give it in seconds, 30 for example, or 0 to ask once")
+    return UsageError(f"{origin} is {value!r}; give it in seconds, 30 for example")
 
 
 def find_folder(main: ModuleType | None) -> Path:

@@ -43,7 +43,7 @@ def test_it_is_said_by_argument_environment_file_or_default(monkeypatch: pytest.
 
 @pytest.mark.parametrize("number", [-1, -0.001, float("nan"), True, "5", Decimal(5), [5]])
 def test_an_argument_that_is_no_time_is_refused_at_once(number: Any, nobody: str) -> None:
-    with pytest.raises(UsageError, match=r"^the argument start_timeout is .*; give it in seconds.* 0 to ask once$"):
+    with pytest.raises(UsageError, match=r"^the argument start_timeout is .*; give it in seconds, 30 for example$"):
         Backup("bot", nobody, start_timeout=number)
     with pytest.raises(UsageError, match=r"^the argument start_timeout is "):
         Bot(db_connection_str=nobody, start_timeout=number).run()
