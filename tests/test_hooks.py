@@ -94,6 +94,36 @@ def test_a_hook_that_can_be_called_is_called_however_it_is_written(path: Path) -
     assert called == ["static", "SPY", "client", "Bot"]
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ({"sleep_time": "5S"}, "sleeptime"),
+        ({"backup_tablename": "mine"}, "backup_table_name"),
+        ({"db_connection_string": "sqlite:///x.db"}, "db_connection_str"),
+        ({"initialise": lambda _: None}, "initialize"),
+        ({"on_bot_crashed": lambda _, error: error}, "on_bot_crash"),
+    ],
+)
+def test_a_name_that_is_all_but_one_of_ours_is_one_warning_for_each_class(
+    path: Path, written: dict[str, Any], meant: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    base = type("Base", (Strategy,), {**written, "on_trading_iteration": lambda _: None})
+    bot = type("Bot", (base,), {})
+    trader = Trader()
+    for name in ("one", "two"):
+        trader.add_strategy(bot(name=name, db_connection_str=f"sqlite:///{path}"))
+    trader.run_all(max_iterations=1)
+    [name] = written
+    assert caplog.messages == [f"Bot.{name} is no setting and no hook; was {meant} meant?"]
+
+
+def test_a_name_that_is_the_authors_own_is_no_warning(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    own = {"names": ["SPY"], "waits": 1, "start_time": "9:30", "initialized": False, "_initialize": len, "vary": len}
+    helpers = {"trading_iteration": lambda _: None, "sleeptime": 0, "sleep_time": 5, "reinitialize": len}
+    play(path, **own, **helpers)
+    assert caplog.messages == []
+
+
 def test_of_several_strategies_none_starts_when_a_hook_of_one_is_refused(path: Path) -> None:
     called: list[str] = []
 

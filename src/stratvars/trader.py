@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from contextlib import ExitStack
 from typing import Protocol, Self
@@ -14,6 +15,8 @@ from stratvars.hooks import Hooks
 from stratvars.life import Life
 from stratvars.signals import Stop, on_stop
 from stratvars.vars import Vars
+
+_log = logging.getLogger("stratvars")
 
 _MEMORY = "memory://"
 
@@ -69,6 +72,15 @@ class Hosted(Hooks, Protocol):
         """Take the backup that the strategy's own saves go to; None when it ended."""
 
 
+_KNOWN = {
+    name: callable(value) for each in (Hosted, Hooks) for name, value in vars(each).items() if not name.startswith("_")
+}
+"""The settings and the hooks by name; true for a hook."""
+
+_ALIKE = 0.9
+"""From when on one name is taken for another: sleep_time is for sleeptime, start_time is not for start_timeout."""
+
+
 class Trader:
     """Runs strategies; see ``run_all``. Not thread-safe; used once."""
 
@@ -120,6 +132,8 @@ class Trader:
                 attached.callback(strategy.attach_backup, None)
                 lives.append(Life(strategy, backup, strategy.sleeptime, stop, max_iterations))
             _refuse_twins([life.backup for life in lives])
+            for each in dict.fromkeys(map(type, self._strategies)):
+                _warn_of_misspelt_names(each)
             _start_all(lives)
             if len(lives) == 1:
                 lives[0].live(limited_by(stop, lives[0].save_as_it_stands))
@@ -151,6 +165,21 @@ def _refuse_twins(backups: list[Backup]) -> None:
                 f"{count} strategies have the name {name!r} in the table {table!r} of {database}, and each would "
                 "overwrite the variables of the other; give each a name of its own"
             )
+
+
+def _warn_of_misspelt_names(strategy: type) -> None:
+    """Of what a class sets or defines that is all but the name of a setting or a hook, without that one itself."""
+    from difflib import get_close_matches  # needed once, at a start
+
+    own: dict[str, object] = {}
+    for base in reversed(strategy.__mro__[:-1]):
+        if not base.__module__.startswith("stratvars."):
+            own.update(vars(base))
+    for name, value in own.items():
+        # A flag that is called as a hook nearly is, a function as a setting, or reinitialize, is something else.
+        known = [each for each, is_hook in _KNOWN.items() if each[0] == name[:1] and is_hook == callable(value)]
+        for meant in get_close_matches(name, [each for each in known if each not in own], 1, _ALIKE):
+            _log.warning("%s.%s is no setting and no hook; was %s meant?", strategy.__name__, name, meant)
 
 
 def _start_all(lives: list[Life]) -> None:
