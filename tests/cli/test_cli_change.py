@@ -154,6 +154,10 @@ def test_secrets_are_hidden_unless_they_are_to_be_shown(lite: Shell) -> None:
         (("pairs=B",), "pairs is a list, which cannot be written like that; write pairs:=JSON"),
         (("pairs:=[B]",), "pairs:= wants JSON, and '[B]' is none"),
         (("pairs:=B",), "A string needs quotes"),
+        (('price:={"$decimal":"1,5"}',), "price:= cannot be read: what stands in $decimal is not"),
+        (('new:={"a":[{"$date":"2026-13-01"}]}',), "new:= cannot be read: what stands in $date is not"),
+        (('new:={"$dataclass":["Leg",{"at":{"$uuid":"x"}}]}',), "what stands in $uuid is not what this library writes"),
+        (('new:={"$decimals":"1"}',), "'$decimals' is no tag that this version of the library knows"),
         (("limit",), "'limit' sets nothing; write VARIABLE=VALUE, or VARIABLE:=JSON"),
         (("=5",), "'=5' sets nothing"),
         (("limit=5", "limit=6"), "limit is set twice"),
@@ -169,6 +173,11 @@ def test_what_cannot_be_read_is_refused_and_nothing_is_asked_for(
     url = lite.environment["DB_CONNECTION_STR"]
     assert sql(url, "SELECT count(*) FROM vars_backup_edits") == [(0,)]
     assert variables(url) == VALUES
+
+
+def test_an_object_of_a_class_that_only_the_strategy_knows_is_set(lite: Shell) -> None:
+    assert lite.run("set", "bot", 'leg:={"$dataclass":["Leg",{"strike":100.0}]}').returncode == 0
+    assert "leg\tLeg(strike=100.0)" in lite.run("show", "bot").stdout
 
 
 def test_a_strategy_or_variable_that_is_not_there_is_answered_with_what_is(lite: Shell) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from stratvars import codec
+from stratvars.codec.tree import show
 from stratvars.errors import UndecodableError, UsageError
 
 _BOOLS: Final = {"true": True, "false": False}
@@ -52,11 +53,17 @@ def _json_text(name: str, value: str) -> str:
     try:
         return codec.encode(codec.decode(value, name), name)
     except UndecodableError as error:
-        if _is_json(value):
-            return value  # an object of a class that only the strategy knows; it refuses what it cannot read
+        if not _is_json(value):
+            raise UsageError(
+                f"{name}:= wants JSON, and {value!r} is none: {error.problem}. A string needs quotes"
+            ) from None
+    try:
+        show(value)
+    except UndecodableError as error:
         raise UsageError(
-            f"{name}:= wants JSON, and {value!r} is none: {error.problem}. A string needs quotes"
+            f"{name}:= cannot be read: {error.problem}. Write it as it is stored; see: stratvars show --json"
         ) from None
+    return value  # an object of a class that only the strategy knows; it refuses what it cannot read
 
 
 def _is_json(value: str) -> bool:
