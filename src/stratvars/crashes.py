@@ -9,12 +9,12 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import quote
 from typing import Final
 
 from stratvars import settings
 from stratvars.database import DATABASE_VARIABLE, Database
 from stratvars.errors import UsageError
+from stratvars.names import in_command, shell_word
 from stratvars.revision import Landmark, Stored
 
 IN_A_ROW: Final = 3
@@ -42,14 +42,12 @@ def about_crashes(stored: Stored, table: str, database: Database) -> str:
     crashed = f"crashed {stored.crashes} times in a row"
     if stored.completed == 0:
         return f"{crashed}, and never completed an iteration"
-    name, way = _word(stored.strategy), _way_to(database)
-    in_table = "" if table == _DEFAULT_TABLE else f" --table {_word(table)}"
+    way = _way_to(database)
+    in_table = "" if table == _DEFAULT_TABLE else f" --table {shell_word(table)}"
     options = f"--to {Landmark.LAST_ITERATION}{in_table}{way.option}"
-    # After -- a name that begins with a dash is no option.
-    words = f"{options} -- {name}" if name.startswith("-") else f"{name} {options}"
     return (
         f"{crashed} since the last completed iteration (revision {stored.completed}): to go back to it, "
-        f"stop this{way.first} and run: {way.before}stratvars rewind {words}"
+        f"stop this{way.first} and run: {way.before}stratvars rewind {in_command(stored.strategy, options)}"
     )
 
 
@@ -57,14 +55,14 @@ def _way_to(database: Database) -> _Way:
     if _is_found_again(database):
         return _Way()
     if database.url.reveal() == str(database):
-        return _Way(option=f" --db {_word(str(database))}")
+        return _Way(option=f" --db {shell_word(str(database))}")
     if database.origin == "argument":
         return _Way(
             option=f' --db "${DATABASE_VARIABLE}"', first=f", set {DATABASE_VARIABLE} to the URL of the database"
         )
     # It stands in a .env file, which is looked for from the folder of the script upward.
     folder = settings.find_folder(sys.modules.get("__main__"))
-    return _Way(before=f"cd {_word(str(folder))} && ")
+    return _Way(before=f"cd {shell_word(str(folder))} && ")
 
 
 def _is_found_again(database: Database) -> bool:
@@ -75,8 +73,3 @@ def _is_found_again(database: Database) -> bool:
         return settings.resolve(folder=Path.cwd()).url == database.url
     except (UsageError, OSError):  # a start never fails because of what it says
         return False
-
-
-def _word(text: str) -> str:
-    """One word of a shell on one line; what cannot be seen is spelt out, and such a name is not found."""
-    return quote(text if text.isprintable() else text.encode("unicode_escape").decode())

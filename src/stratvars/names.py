@@ -28,6 +28,23 @@ def nothing_saved(name: str | None, others: Sequence[str], database: Database, t
     return f"nothing is saved under the name {name!r} {where}; {meant}aved there: {there}"
 
 
+def in_command(name: str, options: str = "") -> str:
+    """A strategy's name, then the options, as words of a shell on one line: for a command that a message shows.
+
+    What cannot be seen is spelt out, and such a name is not found.
+    """
+    text = shell_word(name)
+    words = f"{options} -- {text}" if name.startswith("-") else f"{text} {options}"  # after -- it is no option
+    return words.strip()
+
+
+def shell_word(text: str) -> str:
+    """One word of a shell on one line."""
+    from shlex import quote  # in trouble only
+
+    return quote(text if text.isprintable() else text.encode("unicode_escape").decode())
+
+
 def check_strategy_name(name: str) -> None:
     """Raise ``UsageError`` unless the name can be stored by every database."""
     what = f"the strategy's name (the argument or {NAME_VARIABLE})"

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from stratvars import codec, lease
+from stratvars.codec.tree import show
 from stratvars.crashes import IN_A_ROW, about_crashes
 from stratvars.database import Database
 from stratvars.edits import Edit
@@ -24,14 +25,17 @@ from stratvars.errors import (
     NothingSavedError,
     RefusedError,
     UnavailableError,
+    UndecodableError,
 )
 from stratvars.members import read_members
+from stratvars.names import in_command
 from stratvars.outcome import Renewed
 from stratvars.owner import new_start_id
 from stratvars.ownership import Entrance, Terms
 from stratvars.revision import Claim, Renewing, State, Stored
 from stratvars.schedule import age
 from stratvars.store.base import Store
+from stratvars.texts import split_texts
 
 _log = logging.getLogger("stratvars")
 
@@ -111,13 +115,14 @@ def _read(store: Store, claim: Claim, *, resume: bool) -> Restored:
             f"{claim.strategy!r} was saved up to revision {claim.revision}, and its row in the table "
             f"{claim.table + '_writers'!r} is gone, so it cannot be told whether the saved variables are the newest. "
             "Put that row, or a copy of the whole database, back; or choose a revision of the history: "
-            f"stratvars rewind {claim.strategy} --to {claim.revision}"
+            f"stratvars rewind {in_command(claim.strategy, f'--to {claim.revision}')}"
         )
     if stored is None and claim.revision > 0:
         raise LostRowError(
             f"{claim.strategy!r} was saved up to revision {claim.revision}, and its row in the table {claim.table!r} "
-            "is gone. Put the row, or a copy of the database, back; to start from nothing on purpose, start it under "
-            "another name"
+            "is gone. Go back to what was saved last: stratvars rewind "
+            f"{in_command(claim.strategy, f'--to {claim.revision}')}; or put a copy of the database back; to start "
+            "from nothing on purpose, start it under another name"
         )
     if stored is None:
         neighbours = store.names(claim.table)
@@ -125,8 +130,33 @@ def _read(store: Store, claim: Claim, *, resume: bool) -> Restored:
             raise NothingSavedError(_nothing_to_resume(claim.strategy, neighbours))
         return Restored(claim, State({}), {}, None, tuple(neighbours))
     _check_format(stored)
-    texts, values = read_members(stored.variables)
+    try:
+        texts, values = read_members(stored.variables)
+    except UndecodableError as error:
+        raise _with_way_back(error, stored) from None
     return Restored(claim, State(texts, stored.held_back), values, stored)
+
+
+def _with_way_back(error: UndecodableError, stored: Stored) -> UndecodableError:
+    """The error with a remedy, unless it names its own: a class to register, a package to install."""
+    try:
+        for text in split_texts(stored.variables).values():
+            show(text)
+    except UndecodableError:
+        return UndecodableError(error.path, f"{error.problem}. To go on, {way_back(stored)}")
+    return error
+
+
+def way_back(stored: Stored) -> str:
+    """What can be done where the stored text itself cannot be read."""
+    if stored.revision == 0:
+        return "correct the row: none of its states was saved with this library"
+    if stored.foreign:
+        last = in_command(stored.strategy, f"--to {stored.revision}")
+        return f"go back to what was saved before it was changed by hand: stratvars rewind {last}"
+    name = in_command(stored.strategy)
+    earlier = in_command(stored.strategy, "--to REVISION")
+    return f"go back to a revision that stratvars history {name} lists: stratvars rewind {earlier}"
 
 
 def _edits(store: Store, claim: Claim) -> tuple[Edit, ...]:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from runs import Base
 
 from stratvars import Backup
-from stratvars.cli import main
+from stratvars.cli.checkup import all_facts
+from stratvars.edits import Change, Edit, Fate
 from stratvars.errors import LostRowError, UndecodableError
+from stratvars.request import request
+from stratvars.settings import resolve
+from stratvars.store.opening import examine
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -23,6 +31,14 @@ def base(request: pytest.FixtureRequest, tmp_path: Path) -> Base:
         with Backup("Bot", base.url) as backup:
             backup.vars.update(n=number, limit=10)
     return base
+
+
+def run_shown(message: str, base: Base) -> None:
+    """Go the way back that the message shows."""
+    [shown] = re.findall(r"stratvars rewind ([^;]*)", message)
+    words = [sys.executable, "-m", "stratvars", "rewind", "--yes", "--db", base.url, *shlex.split(shown)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def everything(base: Base) -> list[list[tuple[object, ...]]]:
@@ -72,28 +88,65 @@ def test_a_row_that_is_gone_is_never_an_empty_start(base: Base, removed: str) ->
     for _ in range(2):
         with pytest.raises(
             LostRowError, match=r"was saved up to revision 2, and its row in the table 'vars_backup' is"
-        ):
+        ) as refused:
             Backup("Bot", base.url).open()
+    run_shown(str(refused.value), base)
+    with Backup("Bot", base.url) as backup:
+        assert backup.vars.all() == {"n": 2, "limit": 10}
 
 
 @pytest.mark.parametrize("removed", ["DELETE FROM vars_backup_writers", "DROP TABLE vars_backup_writers"])
-def test_a_writers_row_that_is_gone_is_refused_until_a_revision_is_chosen(
-    base: Base, removed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_writers_row_that_is_gone_is_refused_until_a_revision_is_chosen(base: Base, removed: str) -> None:
     base.execute(removed)
     before = everything(base)
     for _ in range(2):
-        with pytest.raises(LostRowError, match=r"stratvars rewind Bot --to 2"):
+        with pytest.raises(LostRowError, match=r"stratvars rewind Bot --to 2") as refused:
             Backup("Bot", base.url).open()
     assert everything(base) == before
-    monkeypatch.setattr("sys.argv", ["stratvars", "rewind", "Bot", "--to", "2", "--yes", "--db", base.url])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code in {0, None}, capsys.readouterr().err
+    run_shown(str(refused.value), base)
     with Backup("Bot", base.url) as backup:
         assert backup.vars.all() == {"n": 2, "limit": 10}
     revisions = [number for (number,) in base.execute("SELECT revision FROM vars_backup_history ORDER BY revision")]
     assert revisions == [*range(1, len(revisions) + 1)], "the numbers go on where the history ended"
+
+
+def test_a_shown_command_names_a_strategy_as_the_shell_reads_it(base: Base) -> None:
+    for name in ("my bot", "-bot"):
+        with Backup(name, base.url) as backup:
+            backup.vars.n = 1
+        base.execute(f"DELETE FROM vars_backup_writers WHERE strategy_id = '{name}'")
+        with pytest.raises(LostRowError) as refused:
+            Backup(name, base.url).open()
+        run_shown(str(refused.value), base)
+        with Backup(name, base.url) as backup:
+            assert backup.vars.all() == {"n": 1}
+
+
+@pytest.mark.parametrize("written", ["{bad", '{"n": {"$decimal": "1,5"}}'])
+def test_what_cannot_be_read_names_the_command_that_goes_back(base: Base, written: str) -> None:
+    base.execute(f"UPDATE vars_backup SET variables = '{written}' WHERE strategy_id = 'Bot'")
+    with pytest.raises(
+        UndecodableError, match=r"before it was changed by hand: stratvars rewind Bot --to 2"
+    ) as refused:
+        Backup("Bot", base.url).open()
+    fact = next(fact for fact in all_facts(examine(resolve(base.url), "vars_backup")) if fact.name == "strategy")
+    assert "stratvars rewind Bot --to 2" in fact.remedy
+    run_shown(str(refused.value), base)
+    with Backup("Bot", base.url) as backup:
+        assert backup.vars.all() == {"n": 2, "limit": 10}
+
+
+def test_what_cannot_be_read_though_it_was_saved_so_names_the_command_that_lists_what_was(base: Base) -> None:
+    edit = Edit(Change({"n": '{"$decimal":"1,5"}'}), 1, "somebody", "")
+    assert request(resolve(base.url), "vars_backup", "Bot", edit, wait=0).fate == Fate.APPLIED
+    with pytest.raises(UndecodableError, match=r"^n: .* stratvars history Bot lists: .* rewind Bot --to REVISION$"):
+        Backup("Bot", base.url).open()
+
+
+def test_what_only_a_class_is_lacking_for_names_no_way_back(base: Base) -> None:
+    base.execute("""UPDATE vars_backup SET variables = '{"n": {"$enum": ["Side", "BUY"]}}' WHERE strategy_id = 'Bot'""")
+    with pytest.raises(UndecodableError, match=r"stratvars.register` on it before the state is restored$"):
+        Backup("Bot", base.url).open()
 
 
 def test_a_history_that_is_gone_begins_anew(base: Base) -> None:

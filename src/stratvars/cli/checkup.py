@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from shlex import quote
 
 from stratvars import settings
 from stratvars.cli.room import about_growth
 from stratvars.codec import FORMAT
 from stratvars.codec.tree import show
 from stratvars.errors import UndecodableError, UsageError
+from stratvars.names import in_command
 from stratvars.owner import Life, Owner, look
+from stratvars.restore import way_back
 from stratvars.retention import Retention
 from stratvars.revision import Stored
 from stratvars.schedule import age
@@ -78,7 +79,7 @@ def _about_owner(stored: Stored) -> Fact:
 
 
 def _about_state(stored: Stored) -> Iterator[Fact]:
-    how = f"stratvars show {quote(stored.strategy)}"
+    how = f"stratvars show {in_command(stored.strategy)}"
     if stored.format > FORMAT:
         yield fail(_NAME, f"saved in format {stored.format}, which is newer", "install a newer stratvars to run it")
     else:
@@ -95,5 +96,5 @@ def _about_text(stored: Stored) -> Iterator[Fact]:
         for text in split_texts(stored.variables).values():
             show(text)
     except UndecodableError as error:
-        remedy = "no start overwrites it: correct the row, or put back a copy of the database"
+        remedy = f"no start overwrites it: {way_back(stored)}"
         yield fail(_NAME, f"it cannot be restored: {error}", remedy)

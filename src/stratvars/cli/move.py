@@ -18,6 +18,7 @@ from stratvars.cli.options import OWNED_CODES, db_option, table_option
 from stratvars.cli.output import print_exactly
 from stratvars.cli.progress import progress
 from stratvars.errors import StratvarsError, UsageError
+from stratvars.names import in_command
 
 if TYPE_CHECKING:
     from stratvars.exporting import Exporting
@@ -85,7 +86,8 @@ def tell_what_waits(moved: Sequence[Moved]) -> None:
     for one in moved:
         if one.waiting:
             edits = "1 edit that waits is" if one.waiting == 1 else f"{one.waiting} edits that wait are"
-            tell(f"{one.name}: {edits} not in the export; stratvars edits {one.name} lists what was asked for")
+            how = f"stratvars edits {in_command(one.name)}"
+            tell(f"{one.name}: {edits} not in the export; {how} lists what was asked for")
 
 
 def _named(words: tuple[str, ...], *, is_all: bool) -> tuple[list[str] | None, str]:
