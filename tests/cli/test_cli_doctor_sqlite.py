@@ -16,6 +16,7 @@ from examined import bad, execute, facts_on, save
 
 from stratvars import Backup
 from stratvars.store.fact import Fact, Grade
+from stratvars.store.sqlite import connect
 from stratvars.store.sqlite import examine as sqlite_examine
 from stratvars.store.sqlite.examine import LITTLE_SPACE, about_space, about_version
 from stratvars.store.sqlite.lock import FileLock
@@ -112,8 +113,12 @@ def test_an_owner_that_cannot_be_looked_at_is_said_to_be_so(path: Path, owner: s
         ("UPDATE vars_backup SET variables = '{broken'", Grade.FAIL, "cannot be restored"),
         ("UPDATE vars_backup_writers SET format = 99", Grade.FAIL, "format 99"),
         ("DELETE FROM vars_backup", Grade.FAIL, "bot: its row is gone"),
-        ("UPDATE vars_backup SET last_updated = 'yesterday'", Grade.FAIL, "bot: its last_updated"),
-        ("UPDATE vars_backup SET variables = x'00ff'", Grade.FAIL, "bot: its last_updated, variables"),
+        (
+            "UPDATE vars_backup_writers SET held_back = 'nothing'",
+            Grade.FAIL,
+            "bot: its row in the table of the writers",
+        ),
+        ("UPDATE vars_backup SET variables = x'00ff'", Grade.FAIL, "cannot be restored"),
     ],
 )
 def test_what_is_wrong_with_a_strategy_is_named(path: Path, statement: str, grade: Grade, said: str) -> None:
@@ -200,7 +205,7 @@ def test_a_lock_that_somebody_keeps_is_a_warning(path: Path) -> None:
 def test_a_bot_that_starts_and_stops_meanwhile_never_looks_like_damage(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    open_at_rest = sqlite_examine._open_at_rest
+    open_at_rest = connect.open_at_rest
     runs = 0
 
     def let_a_bot_run_after(path: Path) -> sqlite3.Connection:
@@ -212,7 +217,7 @@ def test_a_bot_that_starts_and_stops_meanwhile_never_looks_like_damage(
         runs += 1
         return connection
 
-    monkeypatch.setattr(sqlite_examine, "_open_at_rest", let_a_bot_run_after)
+    monkeypatch.setattr(sqlite_examine, "open_at_rest", let_a_bot_run_after)
     facts = facts_at(path)
     assert runs == 1
     assert bad(facts) == {}

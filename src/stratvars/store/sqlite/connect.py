@@ -84,9 +84,14 @@ def open_reader(path: Path) -> sqlite3.Connection:
     # SQLite wants to make the log's files even to read. Where this user may not, and no bot left a log that holds the
     # newest state, the file alone is the database (sqlite.org/wal.html, "Read-Only Databases").
     try:
-        return _open_reader(path, "immutable=1")
+        return open_at_rest(path)
     except sqlite3.Error as error:
         raise explain(error, path, "read") from error
+
+
+def open_at_rest(path: Path) -> sqlite3.Connection:
+    """A connection to a file that nobody writes: it makes no file beside it. Raises ``sqlite3.Error``."""
+    return _open_reader(path, "immutable=1")
 
 
 def _open_reader(path: Path, how: str) -> sqlite3.Connection:

@@ -15,7 +15,6 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 from stratvars.database import Database
 from stratvars.errors import UnavailableError
@@ -23,7 +22,7 @@ from stratvars.revision import Stored
 from stratvars.store import sqlfiles
 from stratvars.store.fact import Examination, Fact, Grade, another_shape, fail, lost_row, lost_table, ok, warn
 from stratvars.store.sqlite import rows, upkeep
-from stratvars.store.sqlite.connect import explain, open_reader
+from stratvars.store.sqlite.connect import explain, open_at_rest, open_reader
 from stratvars.store.sqlite.lock import FileLock
 from stratvars.store.sqlite.place import about_place
 
@@ -140,7 +139,7 @@ def _look_quietly(path: Path, table: str) -> Examination:
     before = _state(path)
     if before[0]:
         return _look(path, table, open_reader)
-    found = _look(path, table, _open_at_rest)
+    found = _look(path, table, open_at_rest)
     # A bot that wrote meanwhile makes a mix of old and new pages look like damage; a reader that takes locks sees none.
     return found if _state(path) == before else _look(path, table, open_reader)
 
@@ -148,10 +147,6 @@ def _look_quietly(path: Path, table: str) -> Examination:
 def _state(path: Path) -> tuple[bool, int, int]:
     status = path.stat()
     return _log(path).exists(), status.st_size, status.st_mtime_ns
-
-
-def _open_at_rest(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{quote(str(path))}?immutable=1", uri=True, isolation_level=None)
 
 
 def _look(path: Path, table: str, open_: Callable[[Path], sqlite3.Connection]) -> Examination:
@@ -207,7 +202,7 @@ def _read(row: tuple[Any, ...]) -> Stored | Fact:
     try:
         return rows.stored(row)
     except (AttributeError, TypeError, ValueError):  # SQLite keeps anything in any column
-        text = f"{row[0]}: its last_updated, variables or held_back is not what stratvars writes there"
+        text = f"{row[0]}: its row in the table of the writers is not what stratvars writes there"
         return fail("strategy", text, "correct the row, or put back a copy of the database")
 
 

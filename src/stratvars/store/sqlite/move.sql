@@ -2,7 +2,7 @@
 SELECT strategy_id FROM {T} UNION SELECT strategy_id FROM {T_writers} WHERE revision > 0
 
 -- :row  the row of the user's table
-SELECT id, last_updated, variables FROM {T} WHERE strategy_id = ?
+SELECT id, last_updated, CAST(variables AS TEXT) FROM {T} WHERE strategy_id = ?
 
 -- :writer_row  what the writers' row says of the newest revision
 SELECT epoch, revision, start_id, lease, digest, reason, complete, held_back, format, written_by

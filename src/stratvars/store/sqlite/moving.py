@@ -18,6 +18,7 @@ from stratvars.store import sqlfiles
 from stratvars.store.moving import BEGINNING, CurrentRow, HistoryRow, Place, There, Whole, WriterRow
 from stratvars.store.sqlite.connect import explain, open_reader, open_writer
 from stratvars.store.sqlite.lock import FileLock, lock_path
+from stratvars.store.sqlite.rows import in_utc, updated_at
 from stratvars.store.sqlite.starts import is_start_held
 
 _PACKAGE = __package__ or ""
@@ -38,7 +39,7 @@ class _Rows:
         row, writer = self._one("row", strategy), self._one("writer_row", strategy)
         if row is None and writer is None:
             return None
-        current = None if row is None else CurrentRow(row[0], _time(row[1]), row[2])
+        current = None if row is None else CurrentRow(row[0], updated_at(row[1]), row[2])
         return Whole(strategy, current, None if writer is None else _writer(writer))
 
     def since(self, strategy: str) -> Place:
@@ -191,12 +192,10 @@ def _history(row: tuple[Any, ...]) -> HistoryRow:
 
 
 def _time(text: str) -> datetime:
-    """A time as the file has it; one without a zone was written by hand, and SQLite takes it for UTC."""
     try:
-        found = datetime.fromisoformat(text)
+        return in_utc(text)
     except (TypeError, ValueError):
-        raise UndecodableError("", "a time in the table is none; correct its last_updated") from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        raise UndecodableError("", "a time in the history is none; correct its saved_at") from None
 
 
 def _text_of(time: datetime) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -13,7 +13,21 @@ from stratvars.store.current import asked_from, entry_from, stored_from
 
 def stored(row: tuple[Any, ...]) -> Stored:
     """A row of ``current`` or ``all_current``."""
-    return stored_from(row, datetime.fromisoformat(row[2]))
+    return stored_from(row, updated_at(row[2]))
+
+
+def updated_at(found: object) -> datetime:
+    """When a row was written. Another hand may put anything there, which hinders nothing: what is no time is 1970."""
+    try:
+        return in_utc(found)
+    except (TypeError, ValueError):
+        return datetime.fromtimestamp(0, UTC)
+
+
+def in_utc(found: Any) -> datetime:
+    """A time as the file has it; one without a zone was written by hand, and SQLite takes it for UTC."""
+    time = datetime.fromisoformat(found)
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def entry(row: tuple[Any, ...]) -> Entry:

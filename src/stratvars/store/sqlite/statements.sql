@@ -98,8 +98,8 @@ UPDATE {T_writers} SET owner = '' WHERE strategy_id = ? AND epoch = ? AND start_
 DELETE FROM {T_writers} WHERE strategy_id = ?1 AND epoch = ?2 AND epoch = 1 AND start_id = ?3 AND revision = 0
     AND NOT EXISTS (SELECT 1 FROM {T_history} WHERE strategy_id = ?1)
 
--- :variables  the current state alone
-SELECT variables FROM {T} WHERE strategy_id = ?
+-- :variables  the current state alone; what another hand put there as a blob is its bytes as a text
+SELECT CAST(variables AS TEXT) FROM {T} WHERE strategy_id = ?
 
 -- :save_row  the current state; the row keeps its id for ever
 UPDATE {T} SET last_updated = strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'), variables = ? WHERE strategy_id = ?
@@ -128,8 +128,9 @@ INSERT INTO {T_history}
 VALUES (?, ?, ?, strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'), ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (strategy_id, epoch, revision) DO NOTHING
 
--- :states  current states, each with its age by the database's clock and its crashes in a row
-SELECT t.strategy_id, t.variables, t.last_updated, (julianday('now') - julianday(t.last_updated)) * 86400.0,
+-- :states  current states, each with its age by the database's clock and its crashes in a row; a time that is none is 1970
+SELECT t.strategy_id, CAST(t.variables AS TEXT), t.last_updated,
+    (julianday('now') - coalesce(julianday(t.last_updated), julianday(0, 'unixepoch'))) * 86400.0,
     w.revision, w.reason, w.format, w.digest, w.written_by, w.owner, w.complete, w.held_back, done.revision,
     CASE WHEN w.reason = 'crash' THEN (
         SELECT count(*)
