@@ -22,9 +22,9 @@ def test_a_role_that_may_not_create_is_told_what_an_administrator_runs(guest: st
     with closing(store_at(guest)) as store:
         with pytest.raises(RefusedError) as told:
             store.prepare("100%")
-        assert ddl("100%", "guest") in str(told.value)
+        assert str(told.value).endswith("run what this prints: stratvars doctor --ddl --table 100%")
         admin.execute(ddl("100%").encode())
-        with pytest.raises(RefusedError, match="GRANT SELECT, INSERT, UPDATE ON"):
+        with pytest.raises(RefusedError, match=r"lacks rights on the tables.* prints: stratvars doctor --ddl"):
             store.prepare("100%")
         for line in ddl("100%", "guest").splitlines():
             if line.startswith("GRANT"):

@@ -215,7 +215,7 @@ def _tables(session: Session, table: str, look: Look) -> Examination:
     try:
         return session.run(lambda connection: _look_at_tables(connection, table, look))
     except UnavailableError as error:
-        return Examination((fail("tables", f"they cannot be looked at: {error}", _by_ddl(table)),))
+        return Examination((fail("tables", f"they cannot be looked at: {error}", schema.by_ddl(table)),))
 
 
 def _look_at_tables(connection: WatchedConnection, table: str, look: Look) -> Examination:
@@ -237,7 +237,7 @@ def _look_at_tables(connection: WatchedConnection, table: str, look: Look) -> Ex
             return Examination((another_shape(table),))
         case schema.Fit.NO_RIGHT:
             text = f"they are there, and {look.settings.role!r} lacks rights on them"
-            return Examination((fail("tables", text, _by_ddl(table)),))
+            return Examination((fail("tables", text, schema.by_ddl(table)),))
 
 
 def _about_upkeep(connection: WatchedConnection, table: str, look: Look) -> list[Fact]:
@@ -250,7 +250,7 @@ def _about_thinning(connection: WatchedConnection, table: str, look: Look) -> li
     if schema.may_thin(connection, table):
         return []
     text = f"{look.settings.role!r} may not update and delete in {table}_history, so it grows for ever"
-    return [warn("history", text, _by_ddl(table))]
+    return [warn("history", text, schema.by_ddl(table))]
 
 
 def _to_be_made(connection: WatchedConnection, table: str, missing: list[str]) -> Fact:
@@ -258,16 +258,11 @@ def _to_be_made(connection: WatchedConnection, table: str, missing: list[str]) -
     row = connection.execute(queries()["schema"].encode(), {"schema": schema_of(table)}).fetchone()
     if row is None:
         where = schema_of(table) or "of the search_path"
-        return fail("tables", f"{names}: not there, nor is a schema {where} that this role may use", _by_ddl(table))
+        return fail(
+            "tables", f"{names}: not there, nor is a schema {where} that this role may use", schema.by_ddl(table)
+        )
     if row[1]:
         return ok("tables", f"{names}: not there yet, will be made at the first start, in the schema {row[0]}")
     return fail(
-        "tables", f"{names}: not there, and this role may not create them in the schema {row[0]}", _by_ddl(table)
+        "tables", f"{names}: not there, and this role may not create them in the schema {row[0]}", schema.by_ddl(table)
     )
-
-
-def _by_ddl(table: str) -> str:
-    from shlex import quote
-
-    option = "" if table == "vars_backup" else f" --table {quote(table)}"
-    return f"let an administrator run what this prints: stratvars doctor --ddl{option}"

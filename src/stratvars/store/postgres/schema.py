@@ -7,10 +7,11 @@ from enum import Enum
 import psycopg
 
 from stratvars.errors import RefusedError
+from stratvars.names import shell_word
 from stratvars.store.postgres.connect import WatchedConnection
 from stratvars.store.postgres.explain import SETTING, Place
 from stratvars.store.postgres.session import Session, transaction
-from stratvars.store.postgres.statements import ddl, grants, statements, table_names
+from stratvars.store.postgres.statements import statements, table_names
 
 _KEY = 7_310_023_119_462_184_519
 """One lock for all tables: two names may be one table, by way of the search path."""
@@ -58,10 +59,15 @@ def _prepare(connection: WatchedConnection, table: str, place: Place) -> Refused
                 return _misfit(connection, table, place)
     except psycopg.errors.InsufficientPrivilege:
         return RefusedError(
-            f"{place}: this user may not create the tables. Let an administrator run the lines below, or name another "
-            f"user in {SETTING}\n{ddl(table, place.user)}"
+            f"{place}: this user may not create the tables. Name another user in {SETTING}, or {by_ddl(table)}"
         )
     return _misfit(connection, table, place)
+
+
+def by_ddl(table: str) -> str:
+    """The remedy for what the role may not do itself; the lines are many, and a sentence is printed as one."""
+    option = "" if table == "vars_backup" else f" --table {shell_word(table)}"
+    return f"let an administrator run what this prints: stratvars doctor --ddl{option}"
 
 
 def missing(connection: WatchedConnection, table: str) -> list[str]:
@@ -90,8 +96,7 @@ def _misfit(connection: WatchedConnection, table: str, place: Place) -> RefusedE
         return _another_shape(table, place)
     if found is Fit.NO_RIGHT:
         return RefusedError(
-            f"{place}: this user lacks rights on the tables. Let an administrator run the lines below, or name another "
-            f"user in {SETTING}\n{grants(table, place.user)}"
+            f"{place}: this user lacks rights on the tables. Name another user in {SETTING}, or {by_ddl(table)}"
         )
     return None
 
