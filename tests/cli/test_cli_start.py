@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from commandline import Shell
+from prefork import COMMAND
 
 from stratvars import __version__
 
@@ -131,3 +132,48 @@ def test_the_demonstration_gets_its_options(shell: Shell) -> None:
     said = shell.refused("demo", "--kills", "99999")
     assert "99999 times" in said
     assert "the database URL" in shell.refused("demo", "--kills", "1", "--seed", "3", "--db", "nonsense")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "show {}",
+        "show bot {}",
+        "history {}",
+        "diff {} 1",
+        "set {} n=1",
+        "set bot {}=1",
+        "set bot n={}",
+        "set bot n=1 --note {}",
+        "unset {} n",
+        "edits {}",
+        "prune {} --keep all",
+        "watch {}",
+        "rewind bot --to 1 --yes --note {}",
+        "drop {} --yes",
+        "rename {} bot",
+    ],
+)
+def test_what_is_no_text_is_refused_and_not_shown(shell: Shell, words: str) -> None:
+    for given in (words.format("$'sk-canary\\xff'").split(), words.format("sk-canary-\u00e9").split()):
+        ascii_only = "" if "$" in " ".join(given) else "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 "
+        done = shell.call("bash", "-c", f"{ascii_only}{COMMAND} {' '.join(given)}")
+        assert (done.returncode, done.stdout) == (2, ""), done.stderr
+        assert re.fullmatch(rf"stratvars: argument \d of {given[0]} is no text in (utf-8|ascii), .*\n", done.stderr)
+        assert "canary" not in done.stderr
+
+
+def test_the_name_of_a_file_may_be_no_text(shell: Shell) -> None:
+    shell.write("bot.py", "from stratvars import Backup\n\nwith Backup('bot') as backup:\n    backup.vars.n = 1\n")
+    shell.call(sys.executable, "bot.py")
+    exported = shell.call(
+        "bash", "-c", f"{COMMAND} export bot $'\\xff.jsonl' && {COMMAND} import $'\\xff.jsonl' --as two"
+    )
+    assert exported.returncode == 0, exported.stderr
+    assert "two" in shell.run("list").stdout
+
+
+@pytest.mark.parametrize("words", ["--help", "--version", "show --help", ""])
+def test_a_help_that_cannot_be_printed_is_one_sentence(shell: Shell, words: str) -> None:
+    done = shell.call("bash", "-c", f"{COMMAND} {words} >/dev/full")
+    assert (done.returncode, done.stderr) == (1, "stratvars: stdout cannot be written: No space left on device\n")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from traceback import walk_tb
 from typing import NoReturn
 
 import click
@@ -14,6 +15,8 @@ import click
 from stratvars import __version__
 from stratvars.cli.errors import exit_code_of
 from stratvars.cli.text import close_to, either
+from stratvars.errors import UsageError
+from stratvars.names import is_unicode
 
 _COMMANDS = {
     "run": "stratvars.cli.run:run",
@@ -35,6 +38,9 @@ _COMMANDS = {
     "doctor": "stratvars.cli.doctor:doctor",
     "demo": "stratvars.cli.demo:demo",
 }
+
+_OF_FILES = {"run", "export", "import"}
+"""Those that are given files, whose names may be any bytes; they look at what else they are given themselves."""
 
 _EXAMPLE = """\b
 Example:
@@ -62,7 +68,18 @@ class _LazyGroup(click.Group):
         word = args[0]
         if word not in _COMMANDS and not word.startswith("-") and not ctx.resilient_parsing:
             raise click.UsageError(_no_such_command(word), ctx)
+        if word not in _OF_FILES:
+            _check_text(args)
         return super().resolve_command(ctx, args)
+
+
+def _check_text(arguments: list[str]) -> None:
+    for place, argument in enumerate(arguments):
+        if not is_unicode(argument):  # it is not shown, for it may hold a value
+            raise UsageError(
+                f"argument {place} of {arguments[0]} is no text in {sys.getfilesystemencoding()}, the encoding of this "
+                "shell; write it in that, or set LC_ALL to a locale of its own encoding, such as C.UTF-8"
+            )
 
 
 def _no_such_command(word: str) -> str:
@@ -90,4 +107,16 @@ def _stratvars(ctx: click.Context) -> None:
 
 def main() -> NoReturn:
     """Run the command in ``sys.argv`` and end the process with its exit code."""
-    sys.exit(exit_code_of(lambda: _stratvars.main(prog_name="stratvars", standalone_mode=False)))
+    sys.exit(exit_code_of(_run))
+
+
+def _run() -> object:
+    try:
+        return _stratvars.main(prog_name="stratvars", standalone_mode=False)
+    except OSError as error:
+        *_, (frame, _) = walk_tb(error.__traceback__)
+        if frame.f_code is not click.echo.__code__:
+            raise
+        from stratvars.cli.output import unwritten
+
+        raise unwritten(error) from None  # click's own help, or the version

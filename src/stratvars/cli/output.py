@@ -122,11 +122,17 @@ def _stdout() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except OSError as error:
-        # What is left in the buffer would be tried again, and fail aloud, when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        problem = unwritten(error)
         if isinstance(error, BrokenPipeError):
             raise click.exceptions.Exit(0) from None
-        raise StratvarsError(f"stdout cannot be written: {error.strerror}") from error
+        raise problem from error
+
+
+def unwritten(error: OSError) -> StratvarsError:
+    """What to say of a stdout that cannot be written; nothing more goes there."""
+    # What is left in the buffer would be tried again, and fail aloud, when the interpreter ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return StratvarsError(f"stdout cannot be written: {error.strerror}")
 
 
 def _print_for_programs(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
