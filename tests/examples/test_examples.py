@@ -88,7 +88,7 @@ def test_the_service_gives_time_for_the_last_save_and_is_not_restarted_when_that
     service = unit["Service"]
     assert service["KillSignal"] == "SIGTERM"
     assert int(service["TimeoutStopSec"]) >= 15
-    assert service["RestartPreventExitStatus"].split() == ["2", "3", "4"]
+    assert service["RestartPreventExitStatus"].split() == ["2", "4"], "3 may be a database that comes up late"
     if (verify := shutil.which("systemd-analyze")) is not None:
         # What the unit names is not on this machine; whatever else is wrong in it is said.
         text = (EXAMPLES / "bot.service").read_text().replace("/srv/bot/.venv/bin/stratvars", "/bin/true")
