@@ -53,7 +53,7 @@ class Rewind:
         now: the current state; None when its row is gone.
         then: the state to go back to.
         differences: what changes, variable by variable; None when the current text cannot be read.
-        reorders: the order of the variables changes.
+        reorders: the order changes of the variables that are there before and after.
     """
 
     database: Database
@@ -111,8 +111,12 @@ def plan_rewind(database: Database, table: str, strategy: str, when: When) -> Re
         )
     texts = _texts(now)
     found = None if texts is None else differences(texts, then.state.texts)
-    reorders = texts is not None and [*texts] != [*then.state.texts]
+    reorders = texts is not None and _common(texts, then.state.texts) != _common(then.state.texts, texts)
     return Rewind(database, table, strategy, now, then, found, reorders)
+
+
+def _common(texts: Mapping[str, str], others: Mapping[str, str]) -> list[str]:
+    return [name for name in texts if name in others]
 
 
 def is_running(plan: Rewind) -> bool:
