@@ -186,6 +186,17 @@ def test_one_bad_variable_never_blocks_the_others(url: str, path: Path, caplog: 
     assert len(errors) == 1, "reported once, not in every turn"
 
 
+def test_a_first_start_names_some_of_the_others_and_how_many_more_there_are(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(10, 22):
+        with Backup(f"bot{number}", url) as backup:
+            backup.vars.n = 1
+    capsys.readouterr()
+    Backup("new", url).open().close()
+    assert capsys.readouterr().err.endswith("'bot18', 'bot19' and 2 more\n")
+
+
 def test_a_value_held_back_at_the_end_is_named_at_the_next_start(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     backup = Backup("bot", url).open()
     backup.vars.update(good=1, legs=[1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from stratvars.errors import UsageError
@@ -13,6 +13,15 @@ if TYPE_CHECKING:
 NAME_VARIABLE: Final = "STRATEGY_NAME"
 LONGEST_STRATEGY_NAME: Final = 1_000
 LONGEST_TABLE_NAME: Final = 55
+_MOST_LISTED: Final = 10
+
+
+def listed(names: Iterable[str]) -> str:
+    """The names one after the other; of many, the first ones and how many more there are."""
+    every = list(names)
+    more = len(every) - _MOST_LISTED
+    shown = ", ".join(every[:_MOST_LISTED])
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def nothing_saved(name: str | None, others: Sequence[str], database: Database, table: str) -> str:
@@ -24,7 +33,7 @@ def nothing_saved(name: str | None, others: Sequence[str], database: Database, t
         return f"nothing is saved {where}"
     close = get_close_matches(name, others, 1)
     meant = f"did you mean {close[0]!r}? S" if close else "s"
-    there = ", ".join(map(repr, others[:10])) or "nothing"
+    there = listed(map(repr, others)) or "nothing"
     return f"nothing is saved under the name {name!r} {where}; {meant}aved there: {there}"
 
 

@@ -28,7 +28,7 @@ from stratvars.errors import (
     UndecodableError,
 )
 from stratvars.members import read_members
-from stratvars.names import in_command
+from stratvars.names import in_command, listed
 from stratvars.outcome import Renewed
 from stratvars.owner import new_start_id
 from stratvars.ownership import Entrance, Terms
@@ -224,7 +224,7 @@ def _by_chance(least: float, most: float) -> float:
 
 
 def _nothing_to_resume(strategy: str, names: list[str]) -> str:
-    there = "nothing is saved there at all" if not names else "saved there: " + ", ".join(map(repr, names[:10]))
+    there = "nothing is saved there at all" if not names else f"saved there: {listed(map(repr, names))}"
     return (
         f"resuming was asked for, and nothing is saved under the name {strategy!r}; {there}. "
         "Check the name and the database, or start without --resume"
@@ -235,7 +235,7 @@ def announce(strategy: str, database: Database, found: Restored, plan: str) -> N
     """Say in one line on stderr which state a start goes on from, and where that is kept."""
     where = f"{database} ({database.origin})"
     if found.stored is None:
-        others = ", ".join(map(repr, found.neighbours[:10])) or "no other name"
+        others = listed(map(repr, found.neighbours)) or "no other name"
         text = f"FIRST START of {strategy!r} in {where}; saved there: {others}"
     else:
         text = f"{strategy!r} restored from revision {found.stored.revision}, saved {age(found.stored.age)} ago"

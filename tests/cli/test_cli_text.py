@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratvars.cli.masking import HIDDEN, is_secret, readable
-from stratvars.cli.text import close_to, either, escape, listed, one_line
+from stratvars.cli.text import close_to, either, escape, one_line
 from stratvars.codec import encode
 from stratvars.codec.tree import show
+from stratvars.names import listed
 
 
 @settings(deadline=None)

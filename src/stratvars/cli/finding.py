@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from stratvars.cli.text import close_to, either, listed
+from stratvars.cli.text import close_to, either
 from stratvars.codec import FORMAT
 from stratvars.errors import NewerFormatError, UsageError
+from stratvars.names import listed
 
 if TYPE_CHECKING:
     from stratvars.archive import Archive

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from stratvars.cli.errors import tell
-from stratvars.cli.text import listed
 from stratvars.errors import OwnedError, UsageError
+from stratvars.names import listed
 
 if TYPE_CHECKING:
     from stratvars.traces import Found

@@ -20,8 +20,9 @@ from typing import NoReturn
 
 from stratvars.cli.errors import place_of
 from stratvars.cli.target import Target
-from stratvars.cli.text import close_to, either, listed
+from stratvars.cli.text import close_to, either
 from stratvars.errors import UsageError
+from stratvars.names import listed
 from stratvars.strategy import Strategy
 from stratvars.trader import Trader
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
-from stratvars.cli.text import close_to, either, listed
+from stratvars.cli.text import close_to, either
 from stratvars.errors import UsageError
+from stratvars.names import listed
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 
-_MOST_NAMES = 10
 _LEAST_LIKE = 0.6
 
 
@@ -22,14 +21,6 @@ def escape(text: str) -> str:
 def one_line(text: str) -> str:
     """``text`` on one line, escaped."""
     return escape(" ".join(text.split()))
-
-
-def listed(names: Iterable[str]) -> str:
-    """The names one after the other; of many, the first ones and how many more there are."""
-    every = list(names)
-    more = len(every) - _MOST_NAMES
-    shown = ", ".join(every[:_MOST_NAMES])
-    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def close_to(word: str, names: Iterable[str]) -> list[str]:
