@@ -313,7 +313,8 @@ class Session:
                 f"{self._lane.acknowledged}. Do not rely on the newest one; see the log for what hinders the database"
             )
         for name, problem in left.held_back.items():
-            raise UnsavableError("", f"{problem}. All other variables are saved; {name!r} keeps its last good value")
+            last = f"what stands there of {name!r} is its last good value, if it had one"
+            raise UnsavableError("", f"{problem}. All other variables are saved; {last}")
 
     def _hold(self, patience: float) -> None:
         """Take the lock of the variables, which this thread has not; in a ``try``, for a signal may raise after it.
