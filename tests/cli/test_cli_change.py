@@ -120,6 +120,7 @@ def test_what_is_not_waited_for_is_kept_and_can_be_cancelled(shell: Shell, any_u
             left = shell.run("set", "bot", "limit=5", "--no-wait")
             assert left.returncode == 0
             assert "bot: edit 1 still waits for the strategy" in left.stderr
+            assert left.stderr.endswith("Look with: stratvars edits bot\n")
             late = shell.run("set", "bot", "limit=6", "--wait", "0.3")
             assert late.returncode == 1
             assert "bot: edit 2 still waits for the strategy" in late.stderr

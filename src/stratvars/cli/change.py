@@ -148,7 +148,7 @@ def list_edits(
         _current(db, table, name)
         asked = request.cancel(settings.resolve(db), table, name, number)
         too_late = "" if asked.fate == Fate.CANCELLED else "too late: "
-        tell(f"{name}: {too_late}{fate_of(asked)}")
+        tell(f"{name}: {too_late}{fate_of(asked, name)}")
         if too_late:
             raise click.exceptions.Exit(1)
         return
@@ -198,7 +198,7 @@ def _request(how: _How, before: Mapping[str, str], change: Change) -> None:
     if how.as_json:
         _print_edits([asked], as_json=True)
     else:
-        tell(f"{how.name}: {fate_of(asked)}")
+        tell(f"{how.name}: {fate_of(asked, how.name)}")
     if not is_done(asked, waited=wait > 0):
         raise click.exceptions.Exit(1)
 
@@ -210,12 +210,14 @@ def is_done(asked: Asked, *, waited: bool) -> bool:
     return asked.fate == Fate.APPLIED or (asked.fate == Fate.OPEN and not waited)
 
 
-def fate_of(asked: Asked) -> str:
+def fate_of(asked: Asked, strategy: str) -> str:
     """The sentence that says what became of an edit."""
+    from stratvars.names import in_command
+
     number = asked.edit.number
     sentences = {
         "": f"edit {number} still waits for the strategy: it is made between two iterations, or at the next start. "
-        "Look with: stratvars edits",
+        f"Look with: stratvars edits {in_command(strategy)}",
         "applied": f"edit {number} is applied, with revision {asked.revision}",
         "refused": f"edit {number} was refused by the strategy: {asked.said}",
         "cancelled": f"edit {number} is cancelled",

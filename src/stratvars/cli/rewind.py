@@ -106,7 +106,7 @@ def rewind(
         asked = request.request(
             database, table, name, edit.as_edit(plan, author(), note), wait=0.0 if no_wait else wait
         )
-        tell(f"{name}: {fate_of(asked)}")
+        tell(f"{name}: {fate_of(asked, name)}")
         ctx.exit(0 if is_done(asked, waited=wait > 0 and not no_wait) else 1)
     number = edit.carry_out(plan, edit.signature(plan, author(), note))
     tell(f"{name}: went back to revision {plan.then.kept.number}, saved as revision {number}{_way_back(plan)}")
