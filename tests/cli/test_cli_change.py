@@ -151,6 +151,8 @@ def test_secrets_are_hidden_unless_they_are_to_be_shown(lite: Shell) -> None:
     [
         (("limit=1.5",), "limit is an int, and '1.5' is none; write 'limit:=1.5' to give it another type"),
         (("price=abc",), "price is a Decimal, and 'abc' is none; write 'price:=\"abc\"' to give it another type"),
+        (("limit=1e400",), "limit is an int, and '1e400' is none; write 'limit:=\"1e400\"' to give it another type"),
+        (("limit=inf",), "limit is an int, and 'inf' is none; write 'limit:={\"$float\":\"inf\"}' to give it another"),
         (("on=maybe",), "on is a bool, and 'maybe' is none"),
         (("pairs=B",), "pairs is a list, which cannot be written like that; write pairs:=JSON"),
         (("pairs:=[B]",), "pairs:= wants JSON, and '[B]' is none"),
@@ -174,6 +176,17 @@ def test_what_cannot_be_read_is_refused_and_nothing_is_asked_for(
     url = lite.environment["DB_CONNECTION_STR"]
     assert sql(url, "SELECT count(*) FROM vars_backup_edits") == [(0,)]
     assert variables(url) == VALUES
+
+
+def test_a_new_number_that_is_too_large_to_be_one_stays_a_text(lite: Shell) -> None:
+    digits = "9" * 5000
+    assert (
+        lite.run("set", "bot", f"long={digits}", f"whole={digits[:400]}", "large=1e400", "without_end=-inf").returncode
+        == 0
+    )
+    found = variables(lite.environment["DB_CONNECTION_STR"])
+    assert (found["long"], found["whole"], found["large"]) == (digits, int(digits[:400]), "1e400")
+    assert found["without_end"] == float("-inf")
 
 
 def test_an_object_of_a_class_that_only_the_strategy_knows_is_set(lite: Shell) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
@@ -90,10 +91,12 @@ def _new(value: str) -> Any:
         return _JSON_WORDS[value]
     for read in (int, float):
         try:
-            return read(value)
+            number = read(value)
         except ValueError:
             continue
-    return value
+        if abs(number) != math.inf or not any(character.isdigit() for character in value):
+            return number
+    return value  # also a number that is too large to be one
 
 
 def _like(name: str, value: str, kind: type) -> Any:
@@ -104,7 +107,7 @@ def _like(name: str, value: str, kind: type) -> Any:
     try:
         return read(value)
     except (ValueError, KeyError, InvalidOperation, ZeroDivisionError):
-        other = json.dumps(_new(value))
+        other = codec.encode(_new(value), name)
         raise UsageError(f"{is_a}, and {value!r} is none; write '{name}:={other}' to give it another type") from None
 
 
