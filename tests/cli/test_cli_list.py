@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -162,6 +163,18 @@ def test_a_terminal_of_eighty_columns_shows_every_state_and_who_runs_it(tmp_path
         owned_by(place, replace(Owner.current(), host="h", pid=7, machine="another boot"), -5)
     shown = Shell(tmp_path, {"NO_COLOR": "1"}).on_terminal("list", columns=80)
     assert all(word in shown.splitlines()[1] for word in ("btc-live", "lease ended", "stop", "pid 7"))
+
+
+def test_a_name_that_is_long_leaves_the_states_their_room(tmp_path: Path) -> None:
+    with sqlite_place(tmp_path) as place:
+        place.live({"n": 1}, name="n" * 56)
+        place.live({"n": 1}, name="btc-live-perp-01")
+    shell = Shell(tmp_path, {"NO_COLOR": "1"})
+    for columns in (80, 100):
+        _, short, long = shell.on_terminal("list", columns=columns).splitlines()
+        assert short.split()[:2] == ["btc-live-perp-01", "stopped"]
+        assert re.match(r"n{15,}… +stopped ", long)
+    assert shell.on_terminal("list", columns=60).splitlines()[1].startswith("btc-live-p"), "no name is left out"
 
 
 def test_python_has_the_same_at_a_glance(tmp_path: Path) -> None:

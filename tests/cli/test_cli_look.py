@@ -228,6 +228,17 @@ def test_a_terminal_gets_a_table_whose_values_are_cut_to_its_width(shell: Shell)
     assert "\t" not in "".join(lines)
 
 
+def test_a_name_that_is_long_leaves_the_values_their_room(tmp_path: Path) -> None:
+    shell = Shell(tmp_path, {"NO_COLOR": "1"})
+    save(shell, "bot", {"n": 1, "x" * 80: [1, 2, 3], "y" * 30: "z" * 100})
+    for columns in (80, 60):
+        room = columns // 2 - 2
+        _, short, long, both = (line.split() for line in shell.on_terminal("show", "bot", columns=columns).splitlines())
+        assert short == ["n", "1"]
+        assert long == ["x" * (room - 1) + "…", "[1,", "2,", "3]"]
+        assert (both[0][:20], both[1][:20], both[1][-1]) == ("y" * 20, "'" + "z" * 19, "…")
+
+
 def test_a_value_with_blanks_takes_one_line_of_a_terminal(tmp_path: Path) -> None:
     shell = Shell(tmp_path, {"NO_COLOR": "1"})
     save(shell, "bot", {"orders": list(range(1000)), "note": "a b " * 20, "漢字": "漢字" * 40})

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from stratvars.standing import Overview
 
 _KILO = 1000
+_LEAST = 16
+"""So many characters of a name are shown on the narrowest terminal."""
 _LIST_EXAMPLE = f"""\b
 Examples:
   stratvars list --db sqlite:///bots.db
@@ -36,7 +38,7 @@ Examples:
 {WHENS}{CODES}"""
 
 _LIST = (
-    Column("name"),
+    Column("name", least=_LEAST),
     Column("state", styles={"running": "green", "crashed": "bold red", "lease ended": "yellow"}),
     Column("revision", is_number=True),
     Column("saved"),
@@ -150,7 +152,7 @@ def _print_variables(seen: _Seen, strategy: str, *, reveal: bool) -> None:
             rows.append((name, readable(name, text, reveal=reveal)))
         except UndecodableError as error:
             unreadable.append(UndecodableError(name + error.path, error.problem))
-    print_table((Column("name"), Column("value", is_cut=True)), rows)
+    print_table((Column("name", least=_LEAST), Column("value", is_cut=True)), rows)
     if any(HIDDEN in value for _, value in rows):
         tell(f"{HIDDEN} stands for what may be a password; --reveal shows it")
     for held_back, problem in seen.held_back.items():

@@ -22,6 +22,8 @@ from stratvars.errors import StratvarsError
 if TYPE_CHECKING:
     from rich.console import Console
 
+_GAP: Final = 2
+"""Blanks between two columns on a terminal."""
 _BEFORE: Final = 10
 """How many characters a terminal shows of two long values before the first one in which they differ."""
 
@@ -34,6 +36,7 @@ class Column:
         title: its name.
         is_number: stands at the right on a terminal.
         is_cut: gives way when the terminal is too narrow.
+        least: where it is longer, it has half of what those leave that do not give way, but never less than this.
         is_wrapped: takes as many lines as it needs there.
         styles: how a cell with this text is printed there, as rich writes it.
     """
@@ -41,6 +44,7 @@ class Column:
     title: str
     is_number: bool = False
     is_cut: bool = False
+    least: int = 0
     is_wrapped: bool = False
     styles: Mapping[str, str] = field(default_factory=dict)
 
@@ -145,12 +149,18 @@ def _print_for_people(columns: Sequence[Column], rows: Sequence[Sequence[str]]) 
     from rich.text import Text
 
     console = new_console()
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    room = console.width - sum(
+        max(map(len, [column.title, *cells])) + _GAP
+        for column, *cells in zip(columns, *rows, strict=True)
+        if not (column.is_cut or column.is_wrapped or column.least)
+    )
     for column in columns:
         # Only a column that may wrap is narrowed; its cells then cut themselves, for they do not wrap.
         table.add_column(
             column.title,
             justify="right" if column.is_number else "left",
+            max_width=max(column.least, room // 2 - _GAP) if column.least else None,
             no_wrap=not (column.is_cut or column.is_wrapped),
             overflow="fold" if column.is_wrapped else "ellipsis",
         )
