@@ -126,6 +126,7 @@ def test_a_row_written_by_hand_was_never_run(tmp_path: Path, place: Place) -> No
 def test_beside_a_file_the_death_of_an_owner_in_another_container_is_seen_at_once(tmp_path: Path) -> None:
     with sqlite_place(tmp_path) as place, closing(StartLocks(tmp_path / "stratvars.db-lock")) as locks:
         place.live({"n": 1}, name="bot")
+        os.utime(tmp_path / "stratvars.db-lock", (0, 0))  # it was there before the owner
         owned_by(place, replace(Owner.current(), pid_namespace="4026532999"), 10)
         place.execute("UPDATE vars_backup_writers SET start_id = 'start-9'")
         locks.hold("start-9")

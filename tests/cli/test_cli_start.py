@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from shlex import quote
 
 import pytest
 from commandline import Shell
@@ -12,6 +13,7 @@ from prefork import COMMAND
 
 from stratvars import __version__
 
+_WORD = quote(str(COMMAND))
 COMMANDS = ("run", "list", "show", "rewind", "doctor", "demo")
 
 
@@ -157,7 +159,7 @@ def test_the_demonstration_gets_its_options(shell: Shell) -> None:
 def test_what_is_no_text_is_refused_and_not_shown(shell: Shell, words: str) -> None:
     for given in (words.format("$'sk-canary\\xff'").split(), words.format("sk-canary-\u00e9").split()):
         ascii_only = "" if "$" in " ".join(given) else "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 "
-        done = shell.call("bash", "-c", f"{ascii_only}{COMMAND} {' '.join(given)}")
+        done = shell.call("bash", "-c", f"{ascii_only}{_WORD} {' '.join(given)}")
         assert (done.returncode, done.stdout) == (2, ""), done.stderr
         assert re.fullmatch(rf"stratvars: argument \d of {given[0]} is no text in (utf-8|ascii), .*\n", done.stderr)
         assert "canary" not in done.stderr
@@ -166,14 +168,12 @@ def test_what_is_no_text_is_refused_and_not_shown(shell: Shell, words: str) -> N
 def test_the_name_of_a_file_may_be_no_text(shell: Shell) -> None:
     shell.write("bot.py", "from stratvars import Backup\n\nwith Backup('bot') as backup:\n    backup.vars.n = 1\n")
     shell.call(sys.executable, "bot.py")
-    exported = shell.call(
-        "bash", "-c", f"{COMMAND} export bot $'\\xff.jsonl' && {COMMAND} import $'\\xff.jsonl' --as two"
-    )
+    exported = shell.call("bash", "-c", f"{_WORD} export bot $'\\xff.jsonl' && {_WORD} import $'\\xff.jsonl' --as two")
     assert exported.returncode == 0, exported.stderr
     assert "two" in shell.run("list").stdout
 
 
 @pytest.mark.parametrize("words", ["--help", "--version", "show --help", ""])
 def test_a_help_that_cannot_be_printed_is_one_sentence(shell: Shell, words: str) -> None:
-    done = shell.call("bash", "-c", f"{COMMAND} {words} >/dev/full")
+    done = shell.call("bash", "-c", f"{_WORD} {words} >/dev/full")
     assert (done.returncode, done.stderr) == (1, "stratvars: stdout cannot be written: No space left on device\n")

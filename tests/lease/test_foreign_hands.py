@@ -144,7 +144,9 @@ def test_what_cannot_be_read_though_it_was_saved_so_names_the_command_that_lists
 
 
 def test_what_only_a_class_is_lacking_for_names_no_way_back(base: Base) -> None:
-    base.execute("""UPDATE vars_backup SET variables = '{"n": {"$enum": ["Side", "BUY"]}}' WHERE strategy_id = 'Bot'""")
+    base.execute(
+        """UPDATE vars_backup SET variables = '{"n": {"$enum": ["Unheard", "OF"]}}' WHERE strategy_id = 'Bot'"""
+    )
     with pytest.raises(UndecodableError, match=r"stratvars.register` on it before the state is restored$"):
         Backup("Bot", base.url).open()
 

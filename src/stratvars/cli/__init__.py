@@ -16,7 +16,6 @@ from stratvars import __version__
 from stratvars.cli.errors import exit_code_of
 from stratvars.cli.text import close_to, either
 from stratvars.errors import UsageError
-from stratvars.names import is_unicode
 
 _COMMANDS = {
     "run": "stratvars.cli.run:run",
@@ -74,6 +73,10 @@ class _LazyGroup(click.Group):
 
 
 def _check_text(arguments: list[str]) -> None:
+    if "".join(arguments).isascii():
+        return
+    from stratvars.names import is_unicode
+
     for place, argument in enumerate(arguments):
         if not is_unicode(argument):  # it is not shown, for it may hold a value
             raise UsageError(

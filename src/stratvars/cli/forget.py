@@ -11,7 +11,6 @@ import click
 
 from stratvars.cli.errors import tell
 from stratvars.errors import OwnedError, UsageError
-from stratvars.names import listed
 
 if TYPE_CHECKING:
     from stratvars.traces import Found
@@ -93,6 +92,8 @@ def _show(found: Found, *, as_json: bool) -> None:
     if found.unreadable:
         tell(f"{found.unreadable:,} revisions cannot be read and may hold anything: their text goes as a whole")
     if found.copies:
+        from stratvars.names import listed
+
         more = " ".join(f"--variable {name}" for name in found.copies)
         tell(f"the same text also stands, or stood, in {listed(found.copies)}: to erase that too, add {more}")
 

@@ -18,7 +18,6 @@ from stratvars.cli.options import OWNED_CODES, db_option, table_option
 from stratvars.cli.output import print_exactly
 from stratvars.cli.progress import progress
 from stratvars.errors import StratvarsError, UsageError
-from stratvars.names import in_command
 
 if TYPE_CHECKING:
     from stratvars.exporting import Exporting
@@ -83,6 +82,8 @@ def export_strategies(
 
 def tell_what_waits(moved: Sequence[Moved]) -> None:
     """Name the edits that did not go into an export."""
+    from stratvars.names import in_command
+
     for one in moved:
         if one.waiting:
             edits = "1 edit that waits is" if one.waiting == 1 else f"{one.waiting} edits that wait are"
