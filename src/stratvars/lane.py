@@ -91,6 +91,8 @@ class Lane:
         """Seconds between the last two tries."""
         self.done = 0
         """The highest ticket whose state, or a newer one, is durable."""
+        self.offered = 0
+        """The last ticket."""
         self.read = read
         self.on_edit: Callable[[], object] = lambda: None
         """Called in the writer's thread when the variables are to be edited; must not raise, and not wait."""
@@ -103,7 +105,6 @@ class Lane:
         self._snapshot_due = True
         self._deltas = 0
         self._delta_bytes = 0
-        self._tickets = 0
         self._in_flight: _InFlight | None = None
         self._waiting: Offer | None = None
 
@@ -116,11 +117,6 @@ class Lane:
     def highest_sent(self) -> int:
         """No number up to this one may name another content."""
         return self._sent
-
-    @property
-    def offered(self) -> int:
-        """The last ticket."""
-        return self._tickets
 
     @property
     def has_work(self) -> bool:
@@ -154,14 +150,14 @@ class Lane:
         """
         if given:
             self._forget(given)
-        known, newest = self._tickets if after is None else after, offer
+        known, newest = self.offered if after is None else after, offer
         waiting = self._waiting
         if waiting is not None:
             newest = replace(offer, final=offer.final or waiting.final, resolves=waiting.resolves + offer.resolves)
-        if self._tickets != known:
+        if self.offered != known:
             return 0
         self._waiting = newest
-        self._tickets = ticket = known + 1
+        self.offered = ticket = known + 1
         self._drop_no_news()
         return ticket
 
@@ -176,7 +172,7 @@ class Lane:
     def adopt(self, state: State, text: str) -> None:
         """What somebody else wrote into the row is sent before anything newer, which would replace it."""
         offer = Offer(state, Reason.EXTERNAL, complete=False, final=True, text=text)
-        flight = self._flight(offer, self._tickets)
+        flight = self._flight(offer, self.offered)
         self._in_flight, self._sent = flight, flight.revision.number
 
     def take_foreign(self, state: State, text: str) -> None:
@@ -211,7 +207,7 @@ class Lane:
                 return flight.revision
             if waiting is None:
                 return None
-            fresh = self._flight(self._laid_over(waiting), self._tickets)
+            fresh = self._flight(self._laid_over(waiting), self.offered)
             number = fresh.revision.number
             # In one step, here and in settle: a signal may raise in the thread of a strategy that sends by itself.
             if self._in_flight is None and self._waiting is waiting and self._kept is kept:
@@ -271,7 +267,7 @@ class Lane:
         if self._in_flight is not None or offer is None or offer.final:
             return
         if not self._is_news(self._laid_over(offer)) and self._in_flight is None and self._waiting is offer:
-            self._waiting, self.done = None, self._tickets
+            self._waiting, self.done = None, self.offered
 
     def _is_news(self, offer: Offer) -> bool:
         """Whether the store must know: another state, or the same one that is now a completed iteration's."""

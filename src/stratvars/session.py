@@ -157,7 +157,8 @@ class Session:
     def _taken(self) -> State:
         """The variables as they are now. To be taken again where a signal handler left later ones meanwhile."""
         state = self._capture.take()
-        self._tell_held_back(state)
+        if state.held_back or self._held_back:
+            self._tell_held_back(state)
         return state
 
     @property
@@ -328,8 +329,6 @@ class Session:
             )
 
     def _tell_held_back(self, state: State) -> None:
-        if not (state.held_back or self._held_back):
-            return
         for name in state.held_back.keys() - self._held_back:
             _log.error("A variable of %r is held back: %s", self._claim.strategy, state.held_back[name])
         self._held_back = set(state.held_back)
