@@ -1,8 +1,8 @@
 """A signal handler of the program runs in the middle of a save, and saves, closes or raises.
 
-Python runs handlers between two steps of its main thread. Here each step is tried once: a function that is told of
-every call and every return (``sys.setprofile``) does what a handler would do, at the first of them, then at the second,
-and so on to the end of the save.
+Python runs handlers between two steps of its main thread. Here a step after the other is tried: a function that is told
+of every call and every return (``sys.setprofile``) does what a handler would do, at the first of them, then at a later
+one, and so on to the end of the save.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from contextlib import suppress
 from functools import partial
 from itertools import count
 from types import FrameType
+from typing import NamedTuple
 
 import pytest
 
@@ -28,6 +29,16 @@ from stratvars.vars import Vars
 
 _LEAST = 60
 """Steps of a save that changes something; less would mean that nothing was tried."""
+
+
+class Steps(NamedTuple):
+    """Which steps are tried: each so manieth of those at which this is told."""
+
+    stride: int = 1
+    events: Sequence[str] = ("call", "return", "c_call", "c_return")
+
+
+_ALL = Steps()
 
 
 class Interrupted(BaseException):
@@ -80,22 +91,27 @@ def steps_of(
     handler: Callable[[int], object],
     before: Callable[[int], object],
     after: Callable[[int], object],
-    events: Sequence[str] = ("call", "return", "c_call", "c_return"),
+    steps: Steps = _ALL,
 ) -> int:
-    """How many steps the work has, each of which was tried."""
-    for step in count(1):
+    """How many steps the work has, which were tried."""
+    for step in count(1, steps.stride):
         before(step)
         began = time.monotonic()
-        if not interrupted(work, step, partial(handler, step), events):
+        if not interrupted(work, step, partial(handler, step), steps.events):
             return step - 1
         assert time.monotonic() - began < 1.5, f"step {step} of the save held it up"
         after(step)
     raise AssertionError
 
 
+STRIDES = pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.torture)])
+"""A fifth of the steps, for each takes a connection or a start."""
+
+
+@STRIDES
 @pytest.mark.parametrize("save", [Backup.save, keep])
 def test_a_handler_may_save_at_any_step_of_a_save_and_the_newest_state_stays(
-    any_url: str, save: Callable[[Backup], None], record_property: Callable[[str, object], None]
+    any_url: str, save: Callable[[Backup], None], stride: int, record_property: Callable[[str, object], None]
 ) -> None:
     with Backup("bot", any_url) as backup:
         warm(backup)
@@ -112,7 +128,7 @@ def test_a_handler_may_save_at_any_step_of_a_save_and_the_newest_state_stays(
         def check(_: int) -> None:
             assert stored(any_url) == backup.vars.all()
 
-        steps = steps_of(lambda: save(backup), handler, change, check)
+        steps = steps_of(lambda: save(backup), handler, change, check, Steps(stride))
         record_property("counted", f"steps of a save at which a handler saved: {steps}")
         assert steps > _LEAST
     kept = numbers(any_url)
@@ -138,8 +154,9 @@ def test_a_state_that_a_handler_leaves_at_any_step_is_not_dropped_with_the_one_t
     assert steps_of(lambda: leave("1", after=0), lambda _: leave("9"), begin, check) > 5
 
 
+@STRIDES
 def test_a_handler_may_close_at_any_step_of_a_save(
-    any_url: str, record_property: Callable[[str, object], None]
+    any_url: str, stride: int, record_property: Callable[[str, object], None]
 ) -> None:
     backup = Backup("bot", any_url)
 
@@ -160,7 +177,7 @@ def test_a_handler_may_close_at_any_step_of_a_save(
         with suppress(UsageError):  # where it is closed before it has begun
             backup.save()
 
-    steps = steps_of(save, handler, begin, check)
+    steps = steps_of(save, handler, begin, check, Steps(stride))
     backup.close()
     record_property("counted", f"steps of a save at which a handler closed: {steps}")
     assert steps > _LEAST
@@ -190,7 +207,7 @@ def test_a_handler_that_raises_at_any_step_leaves_no_lock_behind(any_url: str, i
             assert stored(any_url) == backup.vars.all()
 
         # Python looks for signals where a function of its own begins, and after every call.
-        assert steps_of(lambda: keep(backup), handler, change, check, ("call", "c_return")) > 10
+        assert steps_of(lambda: keep(backup), handler, change, check, Steps(events=("call", "c_return"))) > 10
 
 
 def test_a_handler_that_raises_at_the_begin_of_a_block_of_the_variables_leaves_their_lock_free() -> None:
@@ -205,4 +222,4 @@ def test_a_handler_that_raises_at_the_begin_of_a_block_of_the_variables_leaves_t
         thread.join(3)
         assert not thread.is_alive(), f"step {step} left a lock behind"
 
-    assert steps_of(variables.__enter__, handler, lambda _: None, check, ("call", "c_return")) >= 3
+    assert steps_of(variables.__enter__, handler, lambda _: None, check, Steps(events=("call", "c_return"))) >= 3
