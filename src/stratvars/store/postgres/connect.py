@@ -116,7 +116,7 @@ class WatchedConnection(psycopg.Connection[tuple[Any, ...]]):
                 raise
             ready = yield wanted
             now = time.monotonic()
-            if self._is_heard(ready):
+            if ready != Ready.NONE:
                 give_up = now + SILENCE
             elif now > min(self.until, give_up) and self.until < math.inf:
                 self.is_late, self._give_up = True, give_up
@@ -126,12 +126,6 @@ class WatchedConnection(psycopg.Connection[tuple[Any, ...]]):
                     raise SilenceError("silence")
                 # Waiting backends must not pile up: a new connection is only made when this one's has had its time.
                 is_stopped, give_up = True, time.monotonic() + CANCEL
-
-    def _is_heard(self, ready: Any) -> bool:
-        """Whether the wait ended for the server, and not for the time."""
-        if ready == Ready.NONE and self.closed:  # by a signal handler that saved in here
-            raise psycopg.OperationalError("closed")  # the number of its socket may be another's now
-        return bool(ready != Ready.NONE)
 
     def _stop(self) -> bool:
         """Ask the server to stop what it does for us; False when the question did not reach it."""

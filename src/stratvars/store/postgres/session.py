@@ -23,6 +23,7 @@ from stratvars.store.postgres.explain import Place, SilenceError, explain
 _Result = TypeVar("_Result")
 _TRIES = 5
 _ORDER = {"40001", "40P01"}
+_BUSY = {TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
 _POOLER = {"42P05", "26000"}
 _READ_ONLY = "25006"
 _ELSEWHERE = {_READ_ONLY, "0A000"}
@@ -52,6 +53,7 @@ class Session:
         """
         problem: UnavailableError | None = None
         with self._mutex:
+            self._set_aside()
             for _ in range(_TRIES):
                 is_used = self._connection is not None
                 connection = self._open()
@@ -118,10 +120,20 @@ class Session:
 
     def _leave(self, connection: WatchedConnection) -> None:
         """Keep the connection only when nothing is open on it: its state is then that of a new one."""
-        if not _is_idle(connection):
-            if self._connection is connection:  # else a signal handler has opened another meanwhile
-                self._connection = None
+        if self._connection is not connection:  # a signal handler set it aside
             close(connection)
+        elif not _is_idle(connection):
+            self._connection = None
+            close(connection)
+
+    def _set_aside(self) -> None:
+        """Leave a connection to the frame of this thread that a signal handler interrupted, and that goes on with it.
+
+        It is not closed here: the driver's C code holds what would be freed by that.
+        """
+        connection = self._connection
+        if connection is not None and not connection.is_late and connection.pgconn.transaction_status in _BUSY:
+            self._connection = None
 
     def _helps_again(self, connection: WatchedConnection, error: psycopg.Error, is_used: bool) -> bool:
         if isinstance(error, SilenceError):
