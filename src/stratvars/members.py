@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stratvars import codec
+from stratvars.codec.tree import show
 from stratvars.texts import split_texts
 
 
@@ -19,3 +20,9 @@ def read_members(variables: str) -> tuple[dict[str, str], dict[str, Any]]:
         return at_once
     texts = split_texts(variables)
     return texts, {name: codec.decode(text, name) for name, text in texts.items()}
+
+
+def check_members(variables: str) -> None:
+    """Raise ``UndecodableError`` where it cannot be read whatever the program registers or installs. Thread-safe."""
+    for text in split_texts(variables).values():
+        show(text)

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from stratvars import codec, lease
-from stratvars.codec.tree import show
 from stratvars.crashes import IN_A_ROW, about_crashes
 from stratvars.database import Database
 from stratvars.edits import Edit
@@ -27,7 +26,7 @@ from stratvars.errors import (
     UnavailableError,
     UndecodableError,
 )
-from stratvars.members import read_members
+from stratvars.members import check_members, read_members
 from stratvars.names import in_command, listed
 from stratvars.outcome import Renewed
 from stratvars.owner import new_start_id
@@ -35,7 +34,6 @@ from stratvars.ownership import Entrance, Terms
 from stratvars.revision import Claim, Renewing, State, Stored
 from stratvars.schedule import age
 from stratvars.store.base import Store
-from stratvars.texts import split_texts
 
 _log = logging.getLogger("stratvars")
 
@@ -140,8 +138,7 @@ def _read(store: Store, claim: Claim, *, resume: bool) -> Restored:
 def _with_way_back(error: UndecodableError, stored: Stored) -> UndecodableError:
     """The error with a remedy, unless it names its own: a class to register, a package to install."""
     try:
-        for text in split_texts(stored.variables).values():
-            show(text)
+        check_members(stored.variables)
     except UndecodableError:
         return UndecodableError(error.path, f"{error.problem}. To go on, {way_back(stored)}")
     return error

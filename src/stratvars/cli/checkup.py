@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from stratvars import settings
 from stratvars.cli.room import about_growth
 from stratvars.codec import FORMAT
-from stratvars.codec.tree import show
 from stratvars.errors import UndecodableError, UsageError
+from stratvars.members import check_members
 from stratvars.names import in_command
 from stratvars.owner import Life, Owner, look
 from stratvars.restore import way_back
@@ -16,7 +16,6 @@ from stratvars.retention import Retention
 from stratvars.revision import Stored
 from stratvars.schedule import age
 from stratvars.store.fact import Examination, Fact, Grade, fail, ok, warn
-from stratvars.texts import split_texts
 
 _NAME = "strategy"
 MANY = 20
@@ -93,8 +92,7 @@ def _about_state(stored: Stored) -> Iterator[Fact]:
 
 def _about_text(stored: Stored) -> Iterator[Fact]:
     try:
-        for text in split_texts(stored.variables).values():
-            show(text)
+        check_members(stored.variables)
     except UndecodableError as error:
         remedy = f"no start overwrites it: {way_back(stored)}"
         yield fail(_NAME, f"it cannot be restored: {error}", remedy)
