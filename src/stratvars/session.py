@@ -11,13 +11,14 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
 from stratvars import codec
 from stratvars.capture import Capture
 from stratvars.editing import Changes, give, read_state
+from stratvars.edits import Edit, Resolution
 from stratvars.errors import FencedError, NotSavedError, UnsavableError
 from stratvars.hosting import give_back_writer
 from stratvars.lane import Lane, Offer
@@ -138,11 +139,7 @@ class Session:
                 self._hold(DEADLINE)
             edits = self._lane.edits
             changes, resolves = give(self._variables, self._claim.strategy, edits)
-            ticket = 0
-            while not ticket:
-                before, state = self._lane.offered, self._taken()
-                offer = Offer(state, Reason.EDIT, complete=complete, final=bool(resolves), resolves=resolves)
-                ticket = self._writer.offer(self._lane, offer, edits, after=before)
+            self._leave(Reason.EDIT, complete=complete, final=bool(resolves), resolves=resolves, given=edits)
         except NotSavedError as error:
             _log.warning("%s", error)
             return {}
@@ -154,12 +151,25 @@ class Session:
                     pass
         return changes
 
-    def _taken(self) -> State:
-        """The variables as they are now. To be taken again where a signal handler left later ones meanwhile."""
-        state = self._capture.take()
-        if state.held_back or self._held_back:
-            self._tell_held_back(state)
-        return state
+    def _leave(
+        self,
+        reason: Reason,
+        *,
+        complete: bool,
+        final: bool,
+        resolves: tuple[Resolution, ...] = (),
+        given: Sequence[Edit] = (),
+        is_awaited: bool = False,
+    ) -> Left:
+        """Take the state and leave it, under the lock of the variables; anew where a signal handler left a later."""
+        while True:
+            before, state = self._lane.offered, self._capture.take()
+            if state.held_back or self._held_back:
+                self._tell_held_back(state)
+            offer = Offer(state, reason, complete=complete, final=final, resolves=resolves)
+            ticket = self._writer.offer(self._lane, offer, given, after=before, is_awaited=is_awaited)
+            if ticket:
+                return Left(ticket, state.held_back)
 
     @property
     def is_mine(self) -> bool:
@@ -191,18 +201,13 @@ class Session:
         try:
             if not was_held:
                 self._hold(patience)
-            ticket = 0
-            while not ticket:
-                before, state = self._lane.offered, self._taken()
-                offer = Offer(state, reason, complete=complete, final=final)
-                ticket = self._writer.offer(self._lane, offer, after=before, is_awaited=is_awaited)
+            return self._leave(reason, complete=complete, final=final, is_awaited=is_awaited)
         finally:
             if not was_held:
                 try:  # noqa: SIM105  no call before the release, for a signal raises where one begins
                     self._lock.release()
                 except RuntimeError:  # it could not be had
                     pass
-        return Left(ticket, state.held_back)
 
     def keep(self, reason: Reason, *, complete: bool) -> None:
         """See ``Backup.keep``."""
