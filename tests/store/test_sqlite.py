@@ -19,6 +19,7 @@ import pytest
 from stratvars.errors import RefusedError, UnavailableError
 from stratvars.outcome import Saved, WentBack
 from stratvars.revision import Claim
+from stratvars.store.sqlite import files, lock
 from stratvars.store.sqlite.connect import make_durable
 from stratvars.store.sqlite.lock import FileLock
 from stratvars.store.sqlite.records import SqliteRecords
@@ -245,6 +246,72 @@ def test_a_log_that_was_removed_loses_nothing_that_was_saved_and_is_made_anew(
     assert history == [(1,), (2,)]
 
 
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files that are looked at to tell whether they are still the ones that are open."""
+    asked: list[str] = []
+
+    def noting(name: str) -> tuple[int, int]:
+        asked.append(name)
+        return lock.identity(name)
+
+    monkeypatch.setattr(files, "identity", noting)
+    return asked
+
+
+def settled(store: SqliteStore, path: Path, claim: Claim) -> int:
+    """Save until the folder counts as one that nobody changes; which revision was the last."""
+    store.save([revision_of(claim, {"x": "1"})])
+    time.sleep(files._TICK / 1e9 * 2)
+    if path.parent.stat().st_mtime_ns % files._SECOND == 0:
+        time.sleep(files._COARSE / 1e9)
+    store.save([revision_of(claim, {"x": "2"}, follows=1)])
+    return 2
+
+
+def test_a_save_does_not_look_at_the_log_itself_while_nothing_in_its_folder_changes(
+    store: SqliteStore, path: Path, looks: list[str]
+) -> None:
+    # Linux 6.13 and later has an inode to write for each such look.
+    claim = acquired(store)
+    last = settled(store, path, claim)
+    assert f"{path}-wal" in looks
+    looks.clear()
+    for number in range(last, last + 50):
+        assert store.save([revision_of(claim, {"x": f"{number}"}, follows=number)]) == [Saved(number + 1)]
+    assert looks == [str(path)] * 50
+
+
+@pytest.mark.parametrize("is_made_anew", [False, True])
+def test_a_log_that_is_removed_after_a_quiet_time_is_noticed_by_the_next_save(
+    store: SqliteStore, path: Path, caplog: pytest.LogCaptureFixture, is_made_anew: bool
+) -> None:
+    claim = acquired(store)
+    last = settled(store, path, claim)
+    log = path.with_name(path.name + "-wal")
+    log.unlink()
+    if is_made_anew:
+        log.touch()
+    assert store.save([revision_of(claim, {"x": "3"}, follows=last)]) == [Saved(3)]
+    assert "stratvars.db-wal was removed or replaced" in caplog.text
+
+
+@pytest.mark.parametrize("ahead", [0, 3600])
+def test_a_log_that_is_removed_in_the_same_tick_as_another_file_is_noticed(
+    store: SqliteStore, path: Path, caplog: pytest.LogCaptureFixture, ahead: int
+) -> None:
+    """Of a file system that keeps whole seconds, whose server's clock may be another one than ours."""
+    claim = acquired(store)
+    tick = int(time.time()) + ahead
+    for number in range(2):
+        os.utime(path.parent, (tick, tick))
+        store.save([revision_of(claim, {"x": f"{number}"}, follows=number)])
+    path.with_name(path.name + "-wal").unlink()
+    os.utime(path.parent, (tick, tick))
+    assert store.save([revision_of(claim, {"x": "2"}, follows=2)]) == [Saved(3)]
+    assert "stratvars.db-wal was removed or replaced" in caplog.text
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Somebody looks at the database as it is now, and goes on looking at that."""
@@ -261,8 +328,10 @@ def test_a_log_that_was_removed_while_somebody_reads_is_kept_until_it_can_be_bro
     with reading(path):
         store.save([revision_of(claim, {"x": "1"})])
         path.with_name(path.name + "-wal").unlink()
-        with pytest.raises(UnavailableError, match="reading the database; end it"):
-            store.save([revision_of(claim, {"x": "2"}, follows=1)])
+        for _ in range(3):
+            with pytest.raises(UnavailableError, match="reading the database; end it"):
+                store.save([revision_of(claim, {"x": "2"}, follows=1)])
+            time.sleep(files._TICK / 1e9 * 2)
     assert store.save([revision_of(claim, {"x": "2"}, follows=1)]) == [Saved(2)]
     assert rows(path, "SELECT revision FROM vars_backup_history ORDER BY revision") == [(1,), (2,)]
 
