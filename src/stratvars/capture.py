@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import compress
 from operator import is_not
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from stratvars.codec.imprint import NEW, Calm, Written, calm_of, is_as_it_was, look_again, restored, write
 from stratvars.codec.registry import IMMUTABLE
+from stratvars.codec.unshared import Search
 from stratvars.codec.writing import encode, encode_plain
 from stratvars.errors import UnsavableError
 from stratvars.revision import State
-from stratvars.vars import Vars, changes_of, lock_of
+from stratvars.vars import Vars, changes_of, lock_of, values_of, watch, watched_by
 
 _NEVER_SEEN: Final = -1
 _NOTHING: Final = object()
+_Known = TypeVar("_Known")
 
 
 class _Taken(Struct, frozen=True):
@@ -28,6 +30,7 @@ class _Taken(Struct, frozen=True):
         changes: see ``changes_of``.
         names, values: of all variables, in their order.
         restless: those whose object may have another text the next time.
+        alone: those that would be restless, and that nobody can have changed unless they were handed out since.
         state: what was returned.
         calm: what tells that none of the restless ones has changed, where that was so the last time.
     """
@@ -36,6 +39,7 @@ class _Taken(Struct, frozen=True):
     names: list[str]
     values: list[Any]
     restless: dict[str, Written]
+    alone: dict[str, Written]
     state: State
     calm: Calm | None = None
 
@@ -46,15 +50,18 @@ class _Taken(Struct, frozen=True):
 class Capture:
     """Takes the states of one ``Vars``; remembers texts, so that what did not change costs little.
 
-    A value that cannot change in place is known by being the same object; the content of any other is looked at each
-    time. Thread-safe: a state is taken under the lock of the ``Vars``.
+    A value that cannot change in place is known by being the same object. The content of any other is looked at each
+    time, unless nobody was handed it since it was found to be reached by nobody else: see ``codec/unshared.py``.
+    Thread-safe: a state is taken under the lock of the ``Vars``.
     """
 
     def __init__(self, variables: Vars, texts: Mapping[str, str]) -> None:
         self._vars = variables
         self._lock = lock_of(variables)
         known = {name: restored(text) for name, text in texts.items()}
-        self._last = _Taken(_NEVER_SEEN, list(texts), [_NOTHING] * len(texts), known, State(dict(texts)))
+        self._last = _Taken(_NEVER_SEEN, list(texts), [_NOTHING] * len(texts), known, {}, State(dict(texts)))
+        self._handed_out = watch(variables)
+        self._search = Search(self._handed_out)
 
     def take(self) -> State:
         """The state at this moment. Never raises for a value: one that cannot be stored is held back.
@@ -62,17 +69,50 @@ class Capture:
         When nothing has changed it is the object that was returned before.
         """
         with self._lock:
-            last, (changes,) = self._last, changes_of(self._vars)
-            if changes == last.changes:
-                self._last = last = _looked_at(last)
-                return last.state
-            # A copy, and made after the changes were counted: a function that was registered for a class may set
-            # a variable while it is being written.
-            now = Vars.all(self._vars)
-            if list(now) != last.names:
-                last = _renamed(last, list(now))
-            self._last = last = _given(last, changes, now)
+            last, found = self._last, {}
+            if not last.alone.keys().isdisjoint(self._handed_out):
+                # Noted before anything is removed from the set: a signal may raise at any point.
+                self._last = last = _restless_again(last, self._handed_out)
+            if watched_by(self._vars) is not self._handed_out:
+                last = _restless_again(last, last.alone)  # what somebody was handed is told to another capture
+            elif self._search.is_due():
+                seen = dict(zip(last.names, last.values, strict=True))
+                found = self._search.found(last.restless, last.alone, values_of(self._vars), seen, last.calm)
+                if self._search.is_check:
+                    found, last = {**last.alone, **found}, _restless_again(last, last.alone)
+            last = self._next(last)
+            self._last = last = _alone_from_now(last, found) if found else last
             return last.state
+
+    def _next(self, last: _Taken) -> _Taken:
+        [changes] = changes_of(self._vars)
+        if changes == last.changes:
+            return _looked_at(last)
+        # A copy, and made after the changes were counted: a function that was registered for a class may set a variable
+        # while it is being written.
+        now = dict(values_of(self._vars))
+        if list(now) != last.names:
+            last = _renamed(last, list(now))
+        return _given(last, changes, now)
+
+
+def _restless_again(last: _Taken, names: Iterable[str]) -> _Taken:
+    """Those of these names that were alone are to be looked at."""
+    if not last.alone:
+        return last
+    woken = {name: last.alone[name] for name in [*names] if name in last.alone}
+    if not woken:
+        return last
+    alone = {name: one for name, one in last.alone.items() if name not in woken}
+    return replace(last, restless={**last.restless, **woken}, alone=alone, calm=None)
+
+
+def _alone_from_now(last: _Taken, found: Mapping[str, Written]) -> _Taken:
+    """Those that nobody else could reach before they were looked at, and in which nothing had changed then."""
+    restless = last.restless
+    alone = {name: one for name, one in found.items() if restless.get(name) is one}
+    restless = {name: one for name, one in restless.items() if name not in alone}
+    return replace(last, restless=restless, alone={**last.alone, **alone}, calm=None)
 
 
 def _looked_at(last: _Taken) -> _Taken:
@@ -91,6 +131,9 @@ def _given(last: _Taken, changes: int, now: dict[str, Any]) -> _Taken:
     """The same names: which of them have other objects, and what has changed in place of the rest."""
     values, restless, calm = list(now.values()), last.restless, last.calm
     others = {name: now[name] for name in compress(last.names, map(is_not, values, last.values))}
+    if last.alone:
+        last = _restless_again(last, others)
+        restless, calm = last.restless, last.calm
     texts = encode_plain(others)
     fresh: dict[str, Written] = {}
     for name in [name for name in others if name not in texts] if len(texts) < len(others) else ():
@@ -103,11 +146,11 @@ def _given(last: _Taken, changes: int, now: dict[str, Any]) -> _Taken:
                 pass  # held back, as any other
         fresh[name] = write(name, value, restless.get(name, NEW))
     if not (restless or fresh):  # as where all is numbers and texts
-        return _Taken(changes, last.names, values, restless, _state(last, texts, {}), calm)
+        return _Taken(changes, last.names, values, restless, last.alone, _state(last, texts, {}), calm)
     if restless and not (restless.keys().isdisjoint(texts) and restless.keys().isdisjoint(fresh)):
         restless = {name: one for name, one in restless.items() if name not in texts and name not in fresh}
         calm = None
-    seen = _Taken(changes, last.names, values, restless, last.state, calm)
+    seen = _Taken(changes, last.names, values, restless, last.alone, last.state, calm)
     if restless:
         changed, calm = _look(seen)
         fresh |= changed
@@ -130,7 +173,8 @@ def _renamed(last: _Taken, names: list[str]) -> _Taken:
         last.changes,
         names,
         [values.get(name, _NOTHING) for name in names],
-        {name: last.restless[name] for name in names if name in last.restless},
+        _those(names, last.restless),
+        _those(names, last.alone),
         State(_those(names, texts), _those(names, held_back)),
     )
 
@@ -145,7 +189,7 @@ def _with(last: _Taken, texts: dict[str, str], fresh: dict[str, Written], calm: 
         state = _state(last, {**texts, **good}, problems)
     else:
         state = _state(last, texts, {})
-    return _Taken(last.changes, last.names, last.values, restless, state, calm)
+    return _Taken(last.changes, last.names, last.values, restless, last.alone, state, calm)
 
 
 def _state(last: _Taken, texts: dict[str, str], problems: dict[str, str]) -> State:
@@ -157,5 +201,5 @@ def _state(last: _Taken, texts: dict[str, str], problems: dict[str, str]) -> Sta
     return old if texts.items() <= old.texts.items() else State({**old.texts, **texts})
 
 
-def _those(names: list[str], found: Mapping[str, str]) -> dict[str, str]:
+def _those(names: list[str], found: Mapping[str, _Known]) -> dict[str, _Known]:
     return {name: found[name] for name in names if name in found}

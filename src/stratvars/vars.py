@@ -50,13 +50,15 @@ class Vars(MutableMapping[str, Any]):
     """
 
     # The two leading underscores keep `_lock` and `_values` free for the user's variables.
-    __slots__ = ("__changes", "__lock", "__values", "__weakref__")
+    __slots__ = ("__changes", "__handed_out", "__lock", "__values", "__weakref__")
     __changes: list[int]
+    __handed_out: set[str]
     __lock: threading.RLock
     __values: dict[str, Any]
 
     def __init__(self, initial: Mapping[str, Any] | None = None) -> None:
         object.__setattr__(self, "_Vars__changes", [0])
+        object.__setattr__(self, "_Vars__handed_out", set())
         object.__setattr__(self, "_Vars__lock", threading.RLock())
         object.__setattr__(self, "_Vars__values", {})
         if initial is not None:
@@ -64,12 +66,16 @@ class Vars(MutableMapping[str, Any]):
 
     def all(self) -> dict[str, Any]:
         """All variables, in a new dict. Waits while another thread is inside ``with vars:``."""
-        with self.__lock:
-            return dict(self.__values)
+        values = self.__copy()
+        self.__handed_out.update(values)
+        return values
 
     def get(self, name: str, default: Any = None) -> Any:
         """The variable, or ``default`` when there is none of that name."""
-        return self.__values.get(name, default)
+        try:
+            return self[name]
+        except KeyError:
+            return default
 
     def set(self, name: str, value: Any) -> None:
         """Set one variable, as ``vars[name] = value`` does."""
@@ -82,7 +88,9 @@ class Vars(MutableMapping[str, Any]):
         """
         name = _checked_name(name)
         _check_value(name, default)
-        return self.__change(dict.setdefault, name, default)
+        value = self.__change(dict.setdefault, name, default)
+        self.__handed_out.add(name)
+        return value
 
     def update(self, other: Any = (), /, **named: Any) -> None:
         """Set many variables at once. When one of them is refused, none is set."""
@@ -90,11 +98,15 @@ class Vars(MutableMapping[str, Any]):
 
     def pop(self, name: str, default: Any = _ABSENT) -> Any:
         """Remove a variable and return it; when it is missing, return ``default`` or raise ``KeyError``."""
-        return self.__change(dict.pop, name, *(() if default is _ABSENT else (default,)))
+        value = self.__change(dict.pop, name, *(() if default is _ABSENT else (default,)))
+        if value is not default:
+            self.__handed_out.add(name)
+        return value
 
     def popitem(self) -> tuple[str, Any]:
         """Remove the variable that was added last and return its name and value; ``KeyError`` when empty."""
         item: tuple[str, Any] = self.__change(dict.popitem)
+        self.__handed_out.add(item[0])
         return item
 
     def clear(self) -> None:
@@ -103,7 +115,7 @@ class Vars(MutableMapping[str, Any]):
 
     def keys(self) -> KeysView[str]:
         """The names at this moment."""
-        return self.all().keys()
+        return self.__copy().keys()
 
     def values(self) -> ValuesView[Any]:
         """The values at this moment."""
@@ -120,7 +132,9 @@ class Vars(MutableMapping[str, Any]):
         return fresh
 
     def __getitem__(self, name: str) -> Any:
-        return self.__values[name]
+        value = self.__values[name]
+        self.__handed_out.add(name)
+        return value
 
     def __setitem__(self, name: str, value: Any) -> None:
         name = _checked_name(name)
@@ -138,9 +152,11 @@ class Vars(MutableMapping[str, Any]):
                 f'vars has no attribute {name!r}; a variable of that name is vars["{name}"]', name=name
             )
         try:
-            return self.__values[name]
+            value = self.__values[name]
         except KeyError:
             raise _missing(name, self.__values) from None
+        self.__handed_out.add(name)
+        return value
 
     def __setattr__(self, name: str, value: Any) -> None:
         if _is_reserved(type(self), name):
@@ -164,10 +180,10 @@ class Vars(MutableMapping[str, Any]):
         return len(self.__values)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.all())
+        return iter(self.__copy())
 
     def __reversed__(self) -> Iterator[str]:
-        return reversed(self.all())
+        return reversed(self.__copy())
 
     def __enter__(self) -> Self:
         was_held = is_mine(self.__lock)
@@ -184,7 +200,7 @@ class Vars(MutableMapping[str, Any]):
 
     @reprlib.recursive_repr("Vars(...)")
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{_as_keyword(n)}={v!r}' for n, v in self.all().items())})"
+        return f"{type(self).__name__}({', '.join(f'{_as_keyword(n)}={v!r}' for n, v in self.__copy().items())})"
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *(name for name in self if name.isidentifier())]
@@ -196,6 +212,12 @@ class Vars(MutableMapping[str, Any]):
     def __setstate__(self, values: dict[str, Any]) -> None:
         # One store of a reference: a reader without the lock sees all of the old or all of the new.
         self.__change(lambda _: object.__setattr__(self, "_Vars__values", values))
+
+    # Whoever hands an object out notes its name, and only then: see ``watch``.
+
+    def __copy(self) -> dict[str, Any]:
+        with self.__lock:
+            return dict(self.__values)
 
     def __change(self, how: Callable[..., Any], *arguments: Any) -> Any:
         """Change the values. There is no other way to do so, for a change that is not counted is never saved."""
@@ -242,6 +264,25 @@ changes_of: Final[Callable[[Vars], Sequence[int]]] = operator.attrgetter("_Vars_
 
 It is the same list for ever: copy it, inside ``with target:``. What an object holds is not looked at.
 """
+
+
+def watch(target: Vars) -> set[str]:
+    """A set to which is added, from now on, the name of each variable whose object somebody is given.
+
+    He may change it in place at once, or later. A name is added when the one who asked for it has the object already:
+    who removes one, and then counts the references to the object, counts that one too. It ends with the next ``watch``
+    of the same target: then ``watched_by`` returns another set.
+    """
+    handed_out: set[str] = set()
+    object.__setattr__(target, "_Vars__handed_out", handed_out)
+    return handed_out
+
+
+watched_by: Final[Callable[[Vars], set[str]]] = operator.attrgetter("_Vars__handed_out")
+"""The set that the last ``watch`` returned."""
+
+values_of: Final[Callable[[Vars], Mapping[str, Any]]] = operator.attrgetter("_Vars__values")
+"""The variables themselves, handed out to nobody: read, inside ``with target:``, and not kept."""
 
 
 def replace_all(target: Vars, values: Mapping[str, object]) -> None:

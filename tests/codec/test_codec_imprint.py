@@ -19,7 +19,7 @@ from test_codec_process import meanwhile
 from examples import Leg
 from stratvars import capture as capture_module
 from stratvars.capture import Capture
-from stratvars.codec import encode, imprint
+from stratvars.codec import encode, imprint, unshared
 from stratvars.codec.writing import encode_plain
 from stratvars.vars import Vars
 
@@ -211,7 +211,7 @@ def interrupted_at(step: int, work: Callable[[], object]) -> bool:
 
     def trace(frame: FrameType, event: str, _: object) -> Any:
         nonlocal left
-        if frame.f_code.co_filename not in {capture_module.__file__, imprint.__file__}:
+        if frame.f_code.co_filename not in {capture_module.__file__, imprint.__file__, unshared.__file__}:
             return None
         if event == "line":
             left -= 1
@@ -257,6 +257,30 @@ def test_ctrl_c_at_any_line_loses_no_change(record_property: Callable[[str, obje
             assert list(state.texts) == list(expected.texts)
     assert step > 50
     record_property("counted", f"capture: {step - 1} lines interrupted, no change lost")
+
+
+@pytest.mark.parametrize(
+    ("rests", "is_used"), [(unshared._EACH * 2 - 1, False), (unshared._EACH * 3 - 1, True), (unshared._EACH * 3, True)]
+)
+def test_ctrl_c_at_any_line_loses_no_change_of_what_was_not_looked_at(rests: int, is_used: bool) -> None:
+    """In the state in which it is found, and in the first one after it was used again."""
+    step, alone = 0, 0
+    is_interrupted = True
+    while is_interrupted:
+        step += 1
+        variables = Vars({"big": [[1]], "other": [2]})
+        capture = Capture(variables, {})
+        for _ in range(rests):
+            capture.take()
+        alone += len(capture._last.alone)
+        if is_used:
+            variables.big[0].append(step)
+        is_interrupted = interrupted_at(step, capture.take)
+        if not is_used:
+            variables.big[0].append(step)
+        assert capture.take().texts == {"big": f"[[1,{step}]]", "other": "[2]"}
+    assert step > 30
+    assert alone == (step * 2 if is_used else 0)
 
 
 def test_an_imprint_is_not_tried_again_where_it_was_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
