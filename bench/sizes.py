@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 from floors import looking, uncompressed
@@ -15,29 +16,46 @@ _KINDS = (("nested dicts", nested, 0.4), ("floats", floats, 0.25), ("incompressi
 
 
 def thousand_variables(scale: Scale) -> Iterator[Row]:
-    yield _row("4", "1,000 variables, 22 KB, one changes", 1.1, thousand(), changing="v500", scale=scale)
+    yield _row("4", "1,000 variables, 22 KB, one changes", 1.1, thousand, changing="v500", scale=scale)
 
 
 def megabytes(scale: Scale) -> Iterator[Row]:
     for name, make, limit in _KINDS:
-        values = {"count": 0, "big": make()}
-        yield _row("5", f"1 MB of {name}, one small variable changes", limit, values, changing="count", scale=scale)
+        for uses in (False, True):
+            work = f"1 MB of {name}, " + ("read in each iteration" if uses else "one small variable changes")
+            yield _row("5", work, limit, partial(_counted, make), changing="count", scale=scale, uses=uses)
 
 
-def _row(number: str, work: str, limit: float, values: dict[str, Any], *, changing: str, scale: Scale) -> Row:
+def _counted(make: Callable[[], Any]) -> dict[str, Any]:
+    return {"count": 0, "big": make()}
+
+
+def _row(
+    number: str,
+    work: str,
+    limit: float,
+    make: Callable[[], dict[str, Any]],
+    *,
+    changing: str,
+    scale: Scale,
+    uses: bool = False,
+) -> Row:
+    values = make()
     with (
         distant_database() as url,
         bare_postgres(url) as bare,
         uncompressed(url) as floor,
         closing(opened(url)) as backup,
     ):
-        backup.vars.update(values)
+        backup.vars.update(make())  # which nobody else has
         text = ""
 
         def prepare(step: int) -> None:
             nonlocal text
             values[changing] = backup.vars[changing] = step
             text = text_of(values)
+            if uses:
+                backup.vars.all()
 
         look = looking(values, floor)
         times = race(
@@ -48,7 +66,7 @@ def _row(number: str, work: str, limit: float, values: dict[str, Any], *, changi
                 "look": lambda: look(text),
             },
             rounds=scale.rounds,
-            warm_up=min(scale.warm_up, 20),
+            warm_up=min(scale.warm_up, 30),
             prepare=prepare,
         )
     looked = times["look"].median / times["bare"].median
