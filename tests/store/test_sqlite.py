@@ -328,10 +328,10 @@ def test_a_log_that_was_removed_while_somebody_reads_is_kept_until_it_can_be_bro
     with reading(path):
         store.save([revision_of(claim, {"x": "1"})])
         path.with_name(path.name + "-wal").unlink()
-        for _ in range(3):
+        time.sleep(files._TICK / 1e9 * 2)
+        for _ in range(2):
             with pytest.raises(UnavailableError, match="reading the database; end it"):
                 store.save([revision_of(claim, {"x": "2"}, follows=1)])
-            time.sleep(files._TICK / 1e9 * 2)
     assert store.save([revision_of(claim, {"x": "2"}, follows=1)]) == [Saved(2)]
     assert rows(path, "SELECT revision FROM vars_backup_history ORDER BY revision") == [(1,), (2,)]
 
