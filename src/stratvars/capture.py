@@ -129,11 +129,10 @@ def _looked_at(last: _Taken) -> _Taken:
 
 def _given(last: _Taken, changes: int, now: dict[str, Any]) -> _Taken:
     """The same names: which of them have other objects, and what has changed in place of the rest."""
-    values, restless, calm = list(now.values()), last.restless, last.calm
+    values = list(now.values())
     others = {name: now[name] for name in compress(last.names, map(is_not, values, last.values))}
-    if last.alone:
-        last = _restless_again(last, others)
-        restless, calm = last.restless, last.calm
+    last = _restless_again(last, others)
+    restless, calm = last.restless, last.calm
     texts = encode_plain(others)
     fresh: dict[str, Written] = {}
     for name in [name for name in others if name not in texts] if len(texts) < len(others) else ():

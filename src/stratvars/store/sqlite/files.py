@@ -54,7 +54,7 @@ class Files:
     @property
     def are_in_place(self) -> bool:
         """Whether both are still those that the connection has open."""
-        seen = _seen(self._folder)  # first: what changes after it is met by the next look
+        seen = _stamp_of(self._folder)  # first: what changes after it is met by the next look
         if seen is not None and seen == self._seen:
             return identity(self._names[0]) == self._opened[0]
         is_so = self._opened == self._found
@@ -103,7 +103,7 @@ class Files:
         return identity(database), identity(log)
 
 
-def _seen(folder: str) -> tuple[int, int, int] | None:
+def _stamp_of(folder: str) -> tuple[int, int, int] | None:
     """Which folder it is, and when it changed last; None where a later change could have the same time."""
     try:
         status = os.stat(folder)  # noqa: PTH116 - at each save, and a Path takes twice as long
