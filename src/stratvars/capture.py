@@ -62,6 +62,7 @@ class Capture:
         self._last = _Taken(_NEVER_SEEN, list(texts), [_NOTHING] * len(texts), known, {}, State(dict(texts)))
         self._handed_out = watch(variables)
         self._search = Search(self._handed_out)
+        self._is_taking = False
 
     def take(self) -> State:
         """The state at this moment. Never raises for a value: one that cannot be stored is held back.
@@ -69,20 +70,29 @@ class Capture:
         When nothing has changed it is the object that was returned before.
         """
         with self._lock:
-            last, found = self._last, {}
-            if not last.alone.keys().isdisjoint(self._handed_out):
-                # Noted before anything is removed from the set: a signal may raise at any point.
-                self._last = last = _restless_again(last, self._handed_out)
-            if watched_by(self._vars) is not self._handed_out:
-                last = _restless_again(last, last.alone)  # what somebody was handed is told to another capture
-            elif self._search.is_due():
-                seen = dict(zip(last.names, last.values, strict=True))
-                found = self._search.found(last.restless, last.alone, values_of(self._vars), seen, last.calm)
-                if self._search.is_check:
-                    found, last = {**last.alone, **found}, _restless_again(last, last.alone)
-            last = self._next(last)
-            self._last = last = _alone_from_now(last, found) if found else last
-            return last.state
+            is_within = self._is_taking
+            try:
+                self._is_taking = True
+                return self._take(is_within=is_within)
+            finally:
+                self._is_taking = is_within
+
+    def _take(self, *, is_within: bool) -> State:
+        """``is_within``: by a signal handler, inside of another one, which goes on from what it saw before."""
+        last, found = self._last, {}
+        if not last.alone.keys().isdisjoint(self._handed_out):
+            # Noted before anything is removed from the set: a signal may raise at any point.
+            self._last = last = _restless_again(last, self._handed_out)
+        if watched_by(self._vars) is not self._handed_out:
+            last = _restless_again(last, last.alone)  # what somebody was handed is told to another capture
+        elif not is_within and self._search.is_due():  # a search removes names that the other one has to find
+            seen = dict(zip(last.names, last.values, strict=True))
+            found = self._search.found(last.restless, last.alone, values_of(self._vars), seen, last.calm)
+            if self._search.is_check:
+                found, last = {**last.alone, **found}, _restless_again(last, last.alone)
+        last = self._next(last)
+        self._last = last = _alone_from_now(last, found) if found else last
+        return last.state
 
     def _next(self, last: _Taken) -> _Taken:
         [changes] = changes_of(self._vars)

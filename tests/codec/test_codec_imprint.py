@@ -21,7 +21,7 @@ from stratvars import capture as capture_module
 from stratvars.capture import Capture
 from stratvars.codec import encode, imprint, unshared
 from stratvars.codec.writing import encode_plain
-from stratvars.vars import Vars
+from stratvars.vars import Vars, values_of
 
 
 class Encoding:
@@ -205,8 +205,12 @@ def test_a_function_of_the_user_may_set_variables_while_it_is_asked_for_a_state(
     assert capture.take().texts == {"n": str(variables.n), "a": "[1]", "busy": encode(Busy())}
 
 
-def interrupted_at(step: int, work: Callable[[], object]) -> bool:
-    """Raise Ctrl-C at the given line that is executed in the capture; tell whether it came so far."""
+def ctrl_c() -> None:
+    raise KeyboardInterrupt
+
+
+def interrupted_at(step: int, work: Callable[[], object], handler: Callable[[], object] = ctrl_c) -> bool:
+    """Have a signal handled at the given line that is executed in the capture; tell whether it came so far."""
     left = step
 
     def trace(frame: FrameType, event: str, _: object) -> Any:
@@ -216,7 +220,8 @@ def interrupted_at(step: int, work: Callable[[], object]) -> bool:
         if event == "line":
             left -= 1
             if left == 0:
-                raise KeyboardInterrupt
+                sys.settrace(None)
+                handler()
         return trace
 
     sys.settrace(trace)
@@ -226,7 +231,7 @@ def interrupted_at(step: int, work: Callable[[], object]) -> bool:
         return True
     finally:
         sys.settrace(None)
-    return False
+    return left <= 0
 
 
 def _change_all(variables: Vars) -> None:
@@ -281,6 +286,40 @@ def test_ctrl_c_at_any_line_loses_no_change_of_what_was_not_looked_at(rests: int
         assert capture.take().texts == {"big": f"[[1,{step}]]", "other": "[2]"}
     assert step > 30
     assert alone == (step * 2 if is_used else 0)
+
+
+@pytest.mark.parametrize("rests", [unshared._EACH * 2 - 1, unshared._EACH * 3 - 1, unshared._EACH * 3])
+@pytest.mark.parametrize("takes", [0, 1, unshared._EACH + 1])
+@pytest.mark.parametrize("is_used", [False, True])
+def test_a_signal_handler_may_use_a_variable_and_save_at_any_line(rests: int, takes: int, is_used: bool) -> None:
+    step, alone = 0, 0
+    is_interrupted = True
+    while is_interrupted:
+        step += 1
+        variables = Vars({"big": [[1]], "other": [2]})
+        capture = Capture(variables, {})
+        for _ in range(rests):
+            capture.take()
+        alone += len(capture._last.alone)
+        held: list[Any] = []
+
+        def handler(variables: Vars = variables, capture: Capture = capture, held: list[Any] = held) -> None:
+            held.append(variables.big[0])
+            held[0].append("within")
+            for _ in range(takes):
+                capture.take()
+
+        if is_used:
+            variables.other.append(3)
+        is_interrupted = interrupted_at(step, capture.take, handler)
+        expected = {"big": [[1]], "other": [2, 3] if is_used else [2]}
+        for change in ("", *(f"later {number}" for number in range(unshared._EACH * 2))) if is_interrupted else ():
+            if change:
+                held[0].append(change)
+            assert capture.take().texts == {name: encode(value) for name, value in values_of(variables).items()}
+        assert is_interrupted or capture.take().texts == {name: encode(value) for name, value in expected.items()}
+    assert step > 10
+    assert alone == (0 if rests < unshared._EACH * 2 else step * 2)
 
 
 def test_an_imprint_is_not_tried_again_where_it_was_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
