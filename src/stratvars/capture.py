@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from stratvars.codec.imprint import NEW, Calm, Written, calm_of, is_as_it_was, look_again, restored, write
 from stratvars.codec.registry import IMMUTABLE
-from stratvars.codec.unshared import Search
+from stratvars.codec.unshared import IS_TOLD, Search
 from stratvars.codec.writing import encode, encode_plain
 from stratvars.errors import UnsavableError
 from stratvars.revision import State
@@ -60,7 +60,7 @@ class Capture:
         self._lock = lock_of(variables)
         known = {name: restored(text) for name, text in texts.items()}
         self._last = _Taken(_NEVER_SEEN, list(texts), [_NOTHING] * len(texts), known, {}, State(dict(texts)))
-        self._handed_out = watch(variables)
+        self._handed_out = watch(variables) if IS_TOLD else set()
         self._search = Search(self._handed_out)
         self._is_taking = False
 
@@ -84,7 +84,7 @@ class Capture:
             # Noted before anything is removed from the set: a signal may raise at any point.
             self._last = last = _restless_again(last, self._handed_out)
         if watched_by(self._vars) is not self._handed_out:
-            last = _restless_again(last, last.alone)  # what somebody was handed is told to another capture
+            last = _restless_again(last, last.alone)  # what somebody was handed is told to another capture, or to none
         elif not is_within and self._search.is_due():  # a search removes names that the other one has to find
             seen = dict(zip(last.names, last.values, strict=True))
             found = self._search.found(last.restless, last.alone, values_of(self._vars), seen, last.calm)

@@ -15,6 +15,7 @@ from collections.abc import (
     Callable,
     Collection,
     ItemsView,
+    Iterable,
     Iterator,
     KeysView,
     Mapping,
@@ -58,7 +59,7 @@ class Vars(MutableMapping[str, Any]):
 
     def __init__(self, initial: Mapping[str, Any] | None = None) -> None:
         object.__setattr__(self, "_Vars__changes", [0])
-        object.__setattr__(self, "_Vars__handed_out", set())
+        object.__setattr__(self, "_Vars__handed_out", _UNWATCHED)
         object.__setattr__(self, "_Vars__lock", threading.RLock())
         object.__setattr__(self, "_Vars__values", {})
         if initial is not None:
@@ -98,6 +99,7 @@ class Vars(MutableMapping[str, Any]):
 
     def pop(self, name: str, default: Any = _ABSENT) -> Any:
         """Remove a variable and return it; when it is missing, return ``default`` or raise ``KeyError``."""
+        name = _exact(name)
         value = self.__change(dict.pop, name, *(() if default is _ABSENT else (default,)))
         if value is not default:
             self.__handed_out.add(name)
@@ -115,7 +117,7 @@ class Vars(MutableMapping[str, Any]):
 
     def keys(self) -> KeysView[str]:
         """The names at this moment."""
-        return self.__copy().keys()
+        return self.all().keys()  # which have the values in their ``mapping``
 
     def values(self) -> ValuesView[Any]:
         """The values at this moment."""
@@ -132,6 +134,7 @@ class Vars(MutableMapping[str, Any]):
         return fresh
 
     def __getitem__(self, name: str) -> Any:
+        name = _exact(name)
         value = self.__values[name]
         self.__handed_out.add(name)
         return value
@@ -152,11 +155,9 @@ class Vars(MutableMapping[str, Any]):
                 f'vars has no attribute {name!r}; a variable of that name is vars["{name}"]', name=name
             )
         try:
-            value = self.__values[name]
+            return Vars.__getitem__(self, name)
         except KeyError:
             raise _missing(name, self.__values) from None
-        self.__handed_out.add(name)
-        return value
 
     def __setattr__(self, name: str, value: Any) -> None:
         if _is_reserved(type(self), name):
@@ -209,7 +210,11 @@ class Vars(MutableMapping[str, Any]):
         # The values travel as state, not as an argument: a value may hold this very Vars.
         return type(self), (), self.all()
 
+    def __getstate__(self) -> dict[str, Any]:
+        return self.all()
+
     def __setstate__(self, values: dict[str, Any]) -> None:
+        values = dict(values)
         # One store of a reference: a reader without the lock sees all of the old or all of the new.
         self.__change(lambda _: object.__setattr__(self, "_Vars__values", values))
 
@@ -230,6 +235,19 @@ class Vars(MutableMapping[str, Any]):
                 return how(self.__values, *arguments)
             finally:
                 changes[0] += 1
+
+
+class _Unwatched(set[str]):
+    """In place of a set that nobody would ever empty."""
+
+    def add(self, name: str, /) -> None:
+        """Do nothing."""
+
+    def update(self, *names: Iterable[str]) -> None:
+        """Do nothing."""
+
+
+_UNWATCHED: Final = _Unwatched()
 
 
 def lay_over(target: Vars, values: Mapping[str, object]) -> None:
@@ -318,6 +336,11 @@ def _checked_name(name: object) -> str:
     if not name.isascii() and any("\ud800" <= character <= "\udfff" for character in name):
         raise UsageError(f"the name {name!r} holds half of a character, which no database stores; decode it properly")
     return str.__str__(name)
+
+
+def _exact(name: str) -> str:
+    """The same text as an exact ``str``, as it was set; anything else as it is."""
+    return name if type(name) is str or not isinstance(name, str) else str.__str__(name)
 
 
 def _check_value(name: str, value: object) -> None:

@@ -20,7 +20,7 @@ from same import thorough
 from stratvars import capture as capture_module
 from stratvars.capture import Capture
 from stratvars.codec import encode, imprint, unshared
-from stratvars.vars import Vars, values_of
+from stratvars.vars import Vars, values_of, watched_by
 
 MANY = unshared._EACH * 3
 """So many states are taken until what nobody else can reach is found."""
@@ -92,6 +92,11 @@ def test_what_somebody_else_holds_for_good_is_searched_once(monkeypatch: pytest.
     assert capture.take().texts == truth(variables)
 
 
+def _mapped(variables: Vars) -> Any:
+    keys: Any = variables.keys()
+    return keys.mapping["big"]
+
+
 def _put_back(target: Vars, value: Any) -> Any:
     target.big = value
     return value
@@ -117,6 +122,9 @@ WAYS: dict[str, Callable[[Vars], Any]] = {
     "items": lambda variables: dict(variables.items())["big"],
     "dict": lambda variables: dict(variables)["big"],
     "stars": lambda variables: dict(**variables)["big"],
+    "keys": _mapped,
+    "pickle": lambda variables: variables.__reduce__()[2]["big"],
+    "state": lambda variables: variables.__getstate__()["big"],
     "setdefault": lambda variables: variables.setdefault("big", []),
     "copy": lambda variables: variables.copy().big,
     "copy.copy": lambda variables: copy.copy(variables).big,
@@ -215,6 +223,61 @@ def test_whoever_holds_a_part_of_a_variable_has_it_looked_at(part: Callable[[Any
     change()
     assert "changed" in capture.take().texts["big"]
     assert capture.take().texts == truth(variables)
+
+
+def test_whoever_gave_all_variables_at_once_holds_none_of_them() -> None:
+    given = {"big": grown()}
+    variables = Vars()
+    variables.__setstate__(given)
+    capture = Capture(variables, {})
+    del given["big"]
+    rested(variables, capture)
+    assert list(capture._last.alone) == ["big"]
+    given["big"] = [1]
+    assert capture.take().texts == truth(variables) == {"big": encode(grown())}
+
+
+class Caseless(str):
+    """A name with a comparison of its own, in which other threads may run."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        return hash(self.lower())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and self.lower() == other.lower()
+
+
+def test_a_name_is_the_text_that_it_is_however_it_compares() -> None:
+    variables = Vars({"big": grown()})
+    rested(variables)
+    assert variables[Caseless("big")] == grown()
+    assert all(type(name) is str for name in watched_by(variables))
+    assert "big" in watched_by(variables)
+    assert variables.get(Caseless("BIG")) is None
+
+
+def test_the_notes_of_names_do_not_grow() -> None:
+    unwatched, variables = Vars(), Vars({"big": grown()})
+    capture = Capture(variables, {})
+    for number in range(1000):
+        for one in (unwatched, variables):
+            name = f"v{number}"
+            one[name] = [number]
+            assert one[name] == [number]
+            del one[name]
+        capture.take()
+    assert not watched_by(unwatched)
+    assert len(watched_by(variables)) <= unshared._EACH
+    for number in range(3):
+        held = [[number]]
+        variables[f"held{number}"] = held
+        rested(variables, capture)
+        assert f"held{number}" in capture._search._shared
+        del variables[f"held{number}"]
+    rested(variables, capture)
+    assert len(capture._search._shared) == len(capture._search._before) == 0
 
 
 def test_what_somebody_held_is_searched_again_once_it_was_used_again() -> None:
@@ -336,7 +399,7 @@ def test_a_change_that_no_count_tells_of_is_seen_after_so_many_states_at_the_lat
 
 
 def test_nothing_is_left_out_where_the_interpreter_keeps_no_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unshared, "IS_TOLD", False)
+    monkeypatch.setattr(capture_module, "IS_TOLD", False)
     variables = Vars({"big": grown()})
     assert not rested(variables)._last.alone
 

@@ -29,7 +29,7 @@ _CHECK: Final = 64
 
 
 class Search:
-    """Finds variables that nobody but their holders can reach, among those that rest. Not thread-safe.
+    """Finds variables that nobody but their holders can reach, among those that rest. Not thread-safe; see ``IS_TOLD``.
 
     Args:
         handed_out: the names of those whose objects somebody was given; all are removed at a search but those in
@@ -40,12 +40,12 @@ class Search:
         self._handed_out = handed_out
         self._turns = 0
         self._before: dict[str, int] = {}
-        self._shared: set[str] = set()
+        self._shared: dict[str, int] = {}
 
     def is_due(self) -> bool:
         """Count a turn; whether it is one to search in."""
         self._turns += 1
-        return self._turns % _EACH == 0 and IS_TOLD
+        return self._turns % _EACH == 0
 
     @property
     def is_check(self) -> bool:
@@ -75,10 +75,11 @@ class Search:
         """
         used = self._handed_out.copy()
         self._handed_out.intersection_update(alone)
-        self._shared -= used
         # Numbers, for the objects of which many are gone by the next search.
         before, self._before = self._before, {name: id(one) for name, one in restless.items() if one.imprint}
         rested = [name for name, number in self._before.items() if before.get(name) == number and name not in used]
+        shared = {name: number for name, number in self._shared.items() if self._before.get(name) == number}
+        self._shared = {name: number for name, number in shared.items() if name not in used}
         tried = [name for name in rested if name not in self._shared]
         together = set(map(id, calm.values)) if tried and calm is not None else set()
         found = {}
@@ -88,7 +89,7 @@ class Search:
                 holders = 4 + (id(one.value) in together)  # ``live``, ``seen``, who made it, and ``one``
                 if is_unshared([one.value], holders):
                     found[name] = one
-        self._shared.update(name for name in tried if name not in found)
+        self._shared.update((name, self._before[name]) for name in tried if name not in found)
         return found
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import sys
 import time
 from pathlib import Path
 from typing import Final
@@ -109,8 +110,14 @@ def _stamp_of(folder: str) -> tuple[int, int, int] | None:
         status = os.stat(folder)  # noqa: PTH116 - at each save, and a Path takes twice as long
     except OSError:
         return None
-    changed = status.st_mtime_ns
+    changed = _changed_at(status)
     # Git's index has the same trouble, and the same answer (git-scm.com/docs/racy-git).
     until_sure = _TICK if changed % _SECOND else _COARSE
-    is_sure = time.time_ns() - changed > until_sure
+    # The root of a FAT volume has no times, and the kernel tells 0 (Linux, fs/fat/misc.c).
+    is_sure = changed != 0 and time.time_ns() - changed > until_sure
     return (status.st_dev, status.st_ino, changed) if is_sure else None
+
+
+def _changed_at(status: os.stat_result) -> int:
+    """Not by the time that ``touch`` and ``rsync`` set; on Windows there is no other."""
+    return status.st_mtime_ns if sys.platform == "win32" else status.st_ctime_ns
