@@ -134,7 +134,8 @@ class Vars(MutableMapping[str, Any]):
         return fresh
 
     def __getitem__(self, name: str) -> Any:
-        name = _exact(name)
+        if type(name) is not str:
+            name = _exact(name)
         value = self.__values[name]
         self.__handed_out.add(name)
         return value
@@ -154,10 +155,14 @@ class Vars(MutableMapping[str, Any]):
             raise AttributeError(
                 f'vars has no attribute {name!r}; a variable of that name is vars["{name}"]', name=name
             )
+        if type(name) is not str:
+            name = _exact(name)
         try:
-            return Vars.__getitem__(self, name)
+            value = self.__values[name]
         except KeyError:
             raise _missing(name, self.__values) from None
+        self.__handed_out.add(name)
+        return value
 
     def __setattr__(self, name: str, value: Any) -> None:
         if _is_reserved(type(self), name):
@@ -340,7 +345,7 @@ def _checked_name(name: object) -> str:
 
 def _exact(name: str) -> str:
     """The same text as an exact ``str``, as it was set; anything else as it is."""
-    return name if type(name) is str or not isinstance(name, str) else str.__str__(name)
+    return str.__str__(name) if isinstance(name, str) else name
 
 
 def _check_value(name: str, value: object) -> None:

@@ -256,6 +256,7 @@ def test_a_name_is_the_text_that_it_is_however_it_compares() -> None:
     assert all(type(name) is str for name in watched_by(variables))
     assert "big" in watched_by(variables)
     assert variables.get(Caseless("BIG")) is None
+    assert getattr(variables, Caseless("BIG"), None) is None
 
 
 def test_the_notes_of_names_do_not_grow() -> None:
