@@ -98,7 +98,7 @@ def test_what_was_acknowledged_survives_the_loss_of_power(
 ) -> None:
     recording = _record(tmp_path)
     # Between two acknowledgements, too: where the file is made, where the log is brought into it, where it is removed.
-    subsets = dict.fromkeys(range(0, len(recording.steps) + 1, 3), 4) | _at_acknowledgements(recording)
+    subsets = dict.fromkeys(range(0, len(recording.steps) + 1, 5), 4) | _at_acknowledgements(recording)
     afterwards = _lose(recording, subsets)
     record_property("counted", _told(recording, afterwards))
     tally = afterwards.tally
