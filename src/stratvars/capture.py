@@ -20,6 +20,8 @@ from stratvars.vars import Vars, changes_of, lock_of, values_of, watch, watched_
 
 _NEVER_SEEN: Final = -1
 _NOTHING: Final = object()
+_MANY: Final = 100
+"""Names that were handed out, of which nobody has to know, up to which they are left."""
 _Known = TypeVar("_Known")
 
 
@@ -70,6 +72,12 @@ class Capture:
         When nothing has changed it is the object that was returned before.
         """
         with self._lock:
+            last = self._last
+            if not (last.restless or last.alone):  # as where all is numbers and texts
+                if len(self._handed_out) > _MANY and not self._is_taking:
+                    self._handed_out.clear()
+                self._last = last = self._next(last)
+                return last.state
             is_within = self._is_taking
             try:
                 self._is_taking = True
@@ -79,7 +87,7 @@ class Capture:
 
     def _take(self, *, is_within: bool) -> State:
         """``is_within``: by a signal handler, inside of another one, which goes on from what it saw before."""
-        last, found = self._last, {}
+        last, found = self._last, {}  # anew: a handler may have taken one before this one was known to go on
         if not last.alone.keys().isdisjoint(self._handed_out):
             # Noted before anything is removed from the set: a signal may raise at any point.
             self._last = last = _restless_again(last, self._handed_out)

@@ -260,17 +260,20 @@ def test_a_name_is_the_text_that_it_is_however_it_compares() -> None:
 
 
 def test_the_notes_of_names_do_not_grow() -> None:
-    unwatched, variables = Vars(), Vars({"big": grown()})
-    capture = Capture(variables, {})
+    unwatched, variables, numbers = Vars(), Vars({"big": grown()}), Vars({"n": 1})
+    captures = [Capture(variables, {}), Capture(numbers, {})]
+    capture = captures[0]
     for number in range(1000):
-        for one in (unwatched, variables):
+        for one in (unwatched, variables, numbers):
             name = f"v{number}"
-            one[name] = [number]
-            assert one[name] == [number]
+            one[name] = number
+            assert one[name] == number
             del one[name]
-        capture.take()
+        for each in captures:
+            each.take()
     assert not watched_by(unwatched)
     assert len(watched_by(variables)) <= unshared._EACH
+    assert len(watched_by(numbers)) <= capture_module._MANY
     for number in range(3):
         held = [[number]]
         variables[f"held{number}"] = held

@@ -36,6 +36,8 @@ class Search:
             ``alone``, which are for the caller to find there.
     """
 
+    __slots__ = ("_before", "_handed_out", "_shared", "_turns")
+
     def __init__(self, handed_out: set[str]) -> None:
         self._handed_out = handed_out
         self._turns = 0
