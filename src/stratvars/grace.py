@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from stratvars.locks import new_lock
 from stratvars.signals import Stop
 
 STOP_TIMEOUT = 5.0
@@ -30,7 +31,7 @@ def limited_by(stop: Stop, outlasted: Callable[[], None]) -> Iterator[None]:
         yield
         return
     finished = threading.Event()
-    guard = threading.Lock()
+    guard = new_lock()
     runner = threading.current_thread()
 
     def watch() -> None:

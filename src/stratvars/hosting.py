@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import uuid
 
 from stratvars.database import Database, Secret
+from stratvars.locks import new_lock
 from stratvars.store.opening import open_store
 from stratvars.writer import Writer
 
 _writers: dict[Secret | str, tuple[Writer, int]] = {}
-_guard = threading.Lock()
+_guard = new_lock()
 _inherited: list[Writer] = []
 """Those of the process that forked this one. Kept, or their end would close connections that it goes on using."""
 

@@ -6,13 +6,13 @@ import atexit
 import logging
 import os
 import sys
-import threading
 import time
 from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stratvars.errors import OwnedError, StratvarsError
+from stratvars.locks import new_lock
 from stratvars.revision import Reason
 from stratvars.session import LAST_DEADLINE
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("stratvars")
 
 _open: dict[Hashable, tuple[Backup, str]] = {}
-_guard = threading.Lock()
+_guard = new_lock()
 _OVERTIME = 1.0
 """Seconds beyond the deadline that many backups share at the end of the interpreter, so that each has one try."""
 _OURS = str(Path(__file__).parent) + os.sep

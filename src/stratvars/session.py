@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -23,7 +22,7 @@ from stratvars.errors import FencedError, NotSavedError, UnsavableError
 from stratvars.hosting import give_back_writer
 from stratvars.lane import Lane, Offer
 from stratvars.lease import OnOutage
-from stratvars.locks import is_mine
+from stratvars.locks import is_mine, new_lock
 from stratvars.restore import Restored
 from stratvars.retention import ALL, Retention
 from stratvars.revision import Reason, State, Stored
@@ -76,7 +75,7 @@ class Session:
         self._held_back: set[str] = set()
         self._process = os.getpid()
         self._overdue = 0
-        self._ending = threading.Lock()
+        self._ending = new_lock()
         self._last: Left | None = None
         self.has_retired = False
         lay_over(variables, found.values)

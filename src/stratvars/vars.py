@@ -28,7 +28,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from stratvars.errors import UsageError
-from stratvars.locks import is_mine
+from stratvars.locks import is_mine, new_lock
 
 _ALWAYS_STORABLE: Final = frozenset({type(None), bool, int, float, str})
 _PLAIN_NAMES: Final = frozenset({str})
@@ -60,7 +60,7 @@ class Vars(MutableMapping[str, Any]):
     def __init__(self, initial: Mapping[str, Any] | None = None) -> None:
         object.__setattr__(self, "_Vars__changes", [0])
         object.__setattr__(self, "_Vars__handed_out", _UNWATCHED)
-        object.__setattr__(self, "_Vars__lock", threading.RLock())
+        object.__setattr__(self, "_Vars__lock", new_lock())
         object.__setattr__(self, "_Vars__values", {})
         if initial is not None:
             self.update(initial)

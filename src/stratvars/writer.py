@@ -18,7 +18,7 @@ from stratvars.agenda import Agenda
 from stratvars.edits import Edit
 from stratvars.errors import UnavailableError
 from stratvars.lane import Lane, Offer
-from stratvars.locks import is_mine
+from stratvars.locks import is_mine, new_lock
 from stratvars.pruner import Pruner
 from stratvars.retention import ALL, Retention
 from stratvars.sender import LITTLE_PATIENCE, Sender
@@ -44,13 +44,13 @@ class Writer:
     """Sends the offers of its lanes to one store. Thread-safe; the thread starts with the first offer."""
 
     # No Condition: an error that a signal handler raises inside of one (Ctrl-C) can leave its lock taken for ever.
-    # A lock in a `with`, and SimpleQueue, are safe against that. Both locks may be taken again by their thread: a
-    # signal handler of the program may save or close in the middle of a save.
+    # Those of new_lock in a `with`, and SimpleQueue, are safe against that. Both locks may be taken again by their
+    # thread: a signal handler of the program may save or close in the middle of a save.
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._guard = threading.RLock()
-        self._turning = threading.RLock()
+        self._guard = new_lock()
+        self._turning = new_lock()
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._agenda = Agenda()
         self._waiting = Waiting()

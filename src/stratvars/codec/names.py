@@ -7,15 +7,15 @@ nothing is imported because the data says so, and a class may move to another mo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from threading import Lock
 
 from stratvars.codec.paths import Refusal, quoted
 from stratvars.errors import UsageError
+from stratvars.locks import new_lock
 
 _classes: dict[str, type] = {}
 _shapes: dict[type, object] = {}
 # Two threads that register would each find a name free and both take it.
-_lock = Lock()
+_lock = new_lock()
 
 
 def claim(cls: type, names: Sequence[str]) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from stratvars.edits import Asked, Edit, Fate, Signature
+from stratvars.locks import new_lock
 from stratvars.outcome import Outcome, Renewal, Renewed, Saved, WentBack
 from stratvars.revision import (
     LEASE,
@@ -56,7 +56,7 @@ class MemoryStore:
 
     def __init__(self, *, keeps_history: bool = True) -> None:
         self._keeps_history = keeps_history
-        self._mutex = threading.RLock()
+        self._mutex = new_lock()
         self._tables: dict[str, dict[str, Row]] = {}
         self._edits = 0
 

@@ -7,7 +7,6 @@ that lends the server's connections per transaction.
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -17,6 +16,7 @@ from psycopg.pq import TransactionStatus
 
 from stratvars.database import Database
 from stratvars.errors import UnavailableError
+from stratvars.locks import new_lock
 from stratvars.store.postgres.connect import Connector, LateError, WatchedConnection, close
 from stratvars.store.postgres.explain import Place, SilenceError, explain
 
@@ -34,7 +34,7 @@ class Session:
 
     def __init__(self, database: Database) -> None:
         self._connector = Connector(database)
-        self._mutex = threading.RLock()
+        self._mutex = new_lock()
         self._connection: WatchedConnection | None = None
         self._prepared = True
         self.begins_writes = False

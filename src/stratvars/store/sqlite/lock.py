@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from stratvars.errors import UnavailableError
+from stratvars.locks import new_lock
 
 _POLL = 0.001
 """Seconds between two looks; grows to twenty times of it, so that a long wait costs no processor time."""
@@ -88,7 +88,7 @@ class FileLock:
 
 
 _own: set[int] = set()
-_guard = threading.Lock()
+_guard = new_lock()
 
 
 def open_own(name: str) -> int:

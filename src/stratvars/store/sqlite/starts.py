@@ -11,11 +11,11 @@ import hashlib
 import os
 import struct
 import sys
-import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 
+from stratvars.locks import new_lock
 from stratvars.revision import Holder
 from stratvars.store.sqlite.lock import close_own, open_own
 
@@ -32,7 +32,7 @@ class StartLocks:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._mutex = threading.Lock()
+        self._mutex = new_lock()
         self._file = -1
         self._mine: set[str] = set()
 

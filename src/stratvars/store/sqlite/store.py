@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from stratvars.edits import Edit
 from stratvars.errors import RefusedError, UnavailableError
+from stratvars.locks import new_lock
 from stratvars.outcome import Outcome, Renewal, Renewed, Saved
 from stratvars.revision import LEASE, Claim, Holder, Renewing, Revision, Stored
 from stratvars.store import sqlfiles
@@ -43,7 +43,7 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._mutex = threading.RLock()
+        self._mutex = new_lock()
         self._lock: FileLock | None = None
         self._openings = 0
         self._connection: sqlite3.Connection | None = None
