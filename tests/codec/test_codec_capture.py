@@ -281,7 +281,7 @@ def test_what_changes_while_it_is_found_at_rest_is_seen_the_next_time(monkeypatc
     capture = Capture(variables, {})
 
     def disturbed(value: Any, version: int) -> bytes:
-        if value == [[1], [2]]:  # both, to be known together from now on
+        if value == [[[1], [2]]] * 2:  # both, to be known together from now on
             first.append(3)
         return marshal.dumps(value, version)
 

@@ -98,7 +98,7 @@ class Calm(NamedTuple):
 def calm_of(variables: Mapping[str, Written]) -> Calm | None:
     """Return what tells the next time that these are as they were; None where it cannot."""
     values = [one.value for one in variables.values() if one.imprint is not None]
-    seen = _imprint_of(values)
+    seen = _imprint_of_all(values)
     if seen is None:
         return None
     # What changed since they were looked at one by one must not be taken for what they were then.
@@ -109,7 +109,15 @@ def calm_of(variables: Mapping[str, Written]) -> Calm | None:
 
 def is_as_it_was(calm: Calm) -> bool:
     """Whether the values that have an imprint have not changed; false also where that cannot be told."""
-    return _imprint_of(calm.values) == calm.imprint
+    return _imprint_of_all(calm.values) == calm.imprint
+
+
+def _imprint_of_all(values: list[Any]) -> bytes | None:
+    # marshal tells what is held once from what is held more often. Whether an argument is held by its caller or by the
+    # called as well differs between releases of Python, so both lists are held twice in any case.
+    pair = [values, values]
+    held = (pair, pair)
+    return _imprint_of(held[0])
 
 
 def _imprint_of(value: Any) -> bytes | None:
