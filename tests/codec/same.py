@@ -108,7 +108,7 @@ _BY_BASE: tuple[tuple[type, Callable[[Any, Any], bool]], ...] = (
 def _is_hashable(value: object) -> bool:
     try:
         hash(value)
-    except TypeError:
+    except (TypeError, OverflowError):  # numpy has no hash for far-away moments
         return False
     return True
 

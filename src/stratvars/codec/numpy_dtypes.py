@@ -31,10 +31,12 @@ BY_MACHINE = frozenset({"longdouble", "clongdouble"})
 _TEXT = re.compile(
     r"(?P<big>>?)("
     r"(?P<sized>[USV])(?P<size>[1-9][0-9]{0,9})"
-    r"|(?P<time>(datetime64|timedelta64)(\[[0-9]{0,9}(Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\])?)"
+    r"|(?P<time>(datetime64|timedelta64)(\[(?P<many>[0-9]{0,10})(Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\])?)"
     r"|(?P<name>[a-z]+[0-9]*)"
     r")"
 )
+_MOST_UNITS = 2**31 - 1
+"""As many of a unit as numpy takes for one: ``datetime64[25s]`` counts 25 seconds."""
 _LETTERS = {"str": "U", "bytes": "S", "void": "V"}
 _NAMES = tuple(name for name, family in SCALARS.items() if name not in _LETTERS and not family.has_unit)
 DEEPEST = 8
@@ -174,7 +176,11 @@ def show_dtype(tree: Any) -> str:
 def parse_name(tree: Any) -> re.Match[str]:
     """Return the parts of a dtype that is text, or raise Refusal; numpy is not needed."""
     found = _TEXT.fullmatch(expect(tree, str))
-    if found is None or (found["name"] is not None and found["name"] not in _NAMES):
+    if (
+        found is None
+        or (found["name"] is not None and found["name"] not in _NAMES)
+        or int(found["many"] or 1) > _MOST_UNITS
+    ):
         raise Refusal("this dtype is none that this version of the library knows")
     return found
 

@@ -111,9 +111,12 @@ def _complex(part: Family) -> Family:
 
 def _write_date(value: Any) -> Any:
     """Write ISO text where numpy reads it back as the same moment; it does not for far-away weeks."""
-    text = str(value)
     number = int(value.view("int64"))
-    again = sys.modules["numpy"].array(text, value.dtype)
+    try:
+        text = str(value)
+        again = sys.modules["numpy"].array(text, value.dtype)
+    except OverflowError:  # numpy 2.5 and later have no text for all that they can count
+        return number
     return text if int(again.view("int64")) == number else number
 
 
