@@ -8,6 +8,7 @@ import threading
 import time as time_module
 from array import array
 from collections import ChainMap, Counter, namedtuple
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -22,7 +23,9 @@ import pytest
 from refusing import refusal_of
 
 from examples import Leg, Point, Side, Slotted
-from stratvars.codec import encode, register
+from stratvars import Vars
+from stratvars.capture import Capture
+from stratvars.codec import encode, jsontext, register
 
 
 class Plain:
@@ -261,10 +264,33 @@ def test_a_key_that_is_a_subclass_of_str_is_refused() -> None:
 
 
 def test_what_no_state_could_bring_back_is_not_told_to_be_registered() -> None:
-    for value in (threading.Lock(), threading.Thread(), object(), socket.SocketType, sqlite3.connect(":memory:")):
-        problem = refusal_of(value).problem
-        assert "register" not in problem
+    with closing(sqlite3.connect(":memory:")) as database:
+        for value in (threading.Lock(), threading.Thread(), object(), socket.SocketType, database):
+            problem = refusal_of(value).problem
+            assert "register" not in problem
     assert "keep it as an attribute of the strategy" in refusal_of(threading.Lock()).problem
+
+
+def test_a_value_whose_own_code_raises_is_held_back_alone() -> None:
+    broken = UUID(int=1)
+    object.__setattr__(broken, "int", "sk-canary")  # as a library could that knows better
+    problem = refusal_of([broken]).problem
+    assert re.fullmatch(r"it cannot be stored: its own code raised \w+Error; store what it holds instead", problem)
+    variables = Vars({"price": 1, "ids": []})
+    variables.ids.append(broken)
+    state = Capture(variables, {}).take()
+    assert state.texts == {"price": "1"}
+    assert list(state.held_back) == ["ids"]
+    assert "sk-canary" not in str(state.held_back)
+
+
+def test_memory_that_is_short_is_no_fault_of_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    def short(*_: object) -> bytes:
+        raise MemoryError
+
+    monkeypatch.setattr(jsontext, "write", short)
+    with pytest.raises(MemoryError):
+        encode([1])
 
 
 def test_a_class_of_the_script_is_named_as_it_stands_there() -> None:

@@ -28,7 +28,7 @@ def encode(value: object, name: str = "") -> str:
     """
     try:
         return jsontext.write(ENCODERS[type(value)](value, LIMIT)).decode()
-    except (Refusal, RecursionError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told as what cannot be stored
         raise _unsavable(error, name) from None
 
 
@@ -53,7 +53,7 @@ def check(value: object, name: str) -> None:
         return
     try:
         ENCODERS[type(value)](value, LIMIT)
-    except (Refusal, RecursionError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told as what cannot be stored
         raise _unsavable(error, name) from None
 
 
@@ -65,7 +65,16 @@ def is_immutable(value: Any) -> bool:
     return type(value) in IMMUTABLE
 
 
-def _unsavable(error: Refusal | RecursionError, name: str) -> UnsavableError:
-    if isinstance(error, Refusal):
-        return UnsavableError(*error.report(name))
-    return UnsavableError(name, _NO_STACK_LEFT)
+def _unsavable(error: Exception, name: str) -> UnsavableError:
+    match error:
+        case Refusal():
+            return UnsavableError(*error.report(name))
+        case RecursionError():
+            return UnsavableError(name, _NO_STACK_LEFT)
+        case MemoryError():
+            raise error
+    # A value that somebody has tampered with, or a newer release of the library that it is from. All other variables
+    # must not be held back with it. What it says may show the value.
+    return UnsavableError(
+        name, f"it cannot be stored: its own code raised {type(error).__name__}; store what it holds instead"
+    )
