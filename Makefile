@@ -3,7 +3,7 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/ready
-JOBS ?= 4
+JOBS ?= 5
 # make bench BENCH=--quick tries everything in seconds, BENCH=--page writes docs/performance.md.
 BENCH ?=
 

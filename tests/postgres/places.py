@@ -79,9 +79,9 @@ def suits(base: Path, tenant: Account | None) -> bool:
 
 
 def everybody_reaches(path: Path) -> bool:
-    """Whether any account may walk to this path."""
-    real = path.resolve()
-    return all(step.stat().st_mode & stat.S_IXOTH for step in (real, *real.parents))
+    """Whether any account may walk to this path, and to what it leads to: a virtual environment's Python is a link."""
+    named, real = path.absolute(), path.resolve()
+    return all(step.stat().st_mode & stat.S_IXOTH for step in (*named.parents, real, *real.parents))
 
 
 def sweep(base: Path) -> None:

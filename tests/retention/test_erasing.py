@@ -161,11 +161,14 @@ def test_every_revision_says_what_it_said_of_all_others(
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    wanted(given(**drawn)(check))()
+    for _ in range(9):  # few examples are played in memory, and chance may give them no start that was fenced
+        wanted(given(**drawn)(check))()
+        if counts["fenced"] or site.kind != "memory":
+            break
     record_property("counted", f"erased on {site.kind}: {dict(counts)}")
     assert counts["erased"] == counts["histories"]
     assert counts["steps"] > 2 * counts["histories"]
-    assert counts["fenced"] > 0 or site.kind != "memory", "few examples are played there"
+    assert counts["fenced"] > 0 or site.kind != "memory"
 
 
 def test_what_was_found_in_a_row_keeps_the_bytes_of_the_others() -> None:
