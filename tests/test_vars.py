@@ -13,8 +13,9 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from stratvars.contents import lay_over
 from stratvars.errors import UnsavableError, UsageError
-from stratvars.vars import Vars, lay_over, replace_all
+from stratvars.vars import Vars, replace_all
 
 Side = StrEnum("Side", ["LONG"])
 PUBLIC = "get set pop popitem setdefault update items keys values clear copy all"

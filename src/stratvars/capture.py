@@ -14,9 +14,10 @@ from stratvars.codec.imprint import NEW, Calm, Written, calm_of, is_as_it_was, l
 from stratvars.codec.registry import IMMUTABLE
 from stratvars.codec.unshared import IS_TOLD, Search
 from stratvars.codec.writing import encode, encode_plain
+from stratvars.contents import changes_of, lock_of, values_of, watch, watched_by
 from stratvars.errors import UnsavableError
 from stratvars.revision import State
-from stratvars.vars import Vars, changes_of, lock_of, values_of, watch, watched_by
+from stratvars.vars import Vars
 
 _NEVER_SEEN: Final = -1
 _NOTHING: Final = object()

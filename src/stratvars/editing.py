@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stratvars import codec
+from stratvars.contents import edit as edit_variables
 from stratvars.edits import Edit, Fate, Resolution
 from stratvars.errors import NewerFormatError, RestoreError
 from stratvars.members import read_members
 from stratvars.revision import State
 from stratvars.vars import Vars
-from stratvars.vars import edit as edit_variables
 
 _log = logging.getLogger("stratvars")
 

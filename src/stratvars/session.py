@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from stratvars import codec
 from stratvars.capture import Capture
+from stratvars.contents import lay_over, lock_of
 from stratvars.editing import Changes, give, read_state
 from stratvars.edits import Edit, Resolution
 from stratvars.errors import FencedError, NotSavedError, UnsavableError
@@ -26,7 +27,7 @@ from stratvars.locks import is_mine, new_lock
 from stratvars.restore import Restored
 from stratvars.retention import ALL, Retention
 from stratvars.revision import Reason, State, Stored
-from stratvars.vars import Vars, lay_over, lock_of
+from stratvars.vars import Vars
 from stratvars.writer import Writer
 
 _log = logging.getLogger("stratvars")

@@ -16,7 +16,8 @@ from same import thorough
 
 from stratvars import vars as vars_module
 from stratvars.capture import Capture
-from stratvars.vars import Vars, lay_over, replace_all
+from stratvars.contents import lay_over
+from stratvars.vars import Vars, replace_all
 from test_vars import PUBLIC
 
 NAMES = ("a", "b", "c")

@@ -21,7 +21,8 @@ from stratvars import capture as capture_module
 from stratvars.capture import Capture
 from stratvars.codec import encode, imprint, unshared
 from stratvars.codec.writing import encode_plain
-from stratvars.vars import Vars, values_of
+from stratvars.contents import values_of
+from stratvars.vars import Vars
 
 
 class Encoding:

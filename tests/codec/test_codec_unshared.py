@@ -20,7 +20,8 @@ from same import thorough
 from stratvars import capture as capture_module
 from stratvars.capture import Capture
 from stratvars.codec import encode, imprint, unshared
-from stratvars.vars import Vars, values_of, watched_by
+from stratvars.contents import values_of, watched_by
+from stratvars.vars import Vars
 
 MANY = unshared._EACH * 3
 """So many states are taken until what nobody else can reach is found."""
