@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from stratvars import codec, lease
+from stratvars.commands import Commands, Show
 from stratvars.crashes import IN_A_ROW, about_crashes
 from stratvars.database import Database
 from stratvars.edits import Edit
@@ -27,7 +28,7 @@ from stratvars.errors import (
     UndecodableError,
 )
 from stratvars.members import check_members, read_members
-from stratvars.names import in_command, listed
+from stratvars.names import listed
 from stratvars.outcome import Renewed
 from stratvars.owner import new_start_id
 from stratvars.ownership import Entrance, Terms
@@ -75,6 +76,7 @@ def restore(
     resume: bool,
     patience: float,
     terms: Terms,
+    show: Show,
 ) -> Restored:
     """Acquire the strategy and read its state.
 
@@ -85,6 +87,7 @@ def restore(
         resume: refuse to start from nothing.
         patience: seconds for which a database is asked again that cannot be used; 0 to ask once.
         terms: how to become the writer.
+        show: the commands that an error names.
 
     Raises:
         OwnedError: a process that still lives runs the strategy.
@@ -97,7 +100,7 @@ def restore(
     held = Entrance(store, table, strategy, start_id, terms=terms, ask=asking.until_answered).enter()
     claim = held.claim
     try:
-        found = asking.until_answered(lambda: _read(store, claim, resume=resume))
+        found = asking.until_answered(lambda: _read(store, claim, resume=resume, show=show))
         edits = asking.until_answered(lambda: _edits(store, claim))
         return replace(found, since=held.since, notes=tuple(asking.until_answered(store.notes)), edits=edits)
     except BaseException:
@@ -106,20 +109,20 @@ def restore(
         raise
 
 
-def _read(store: Store, claim: Claim, *, resume: bool) -> Restored:
+def _read(store: Store, claim: Claim, *, resume: bool, show: Show) -> Restored:
     stored = store.load(claim)
     if stored is not None and stored.epoch == 0 and claim.revision > 0:
         raise LostRowError(
             f"{claim.strategy!r} was saved up to revision {claim.revision}, and its row in the table "
             f"{claim.table + '_writers'!r} is gone, so it cannot be told whether the saved variables are the newest. "
             "Put that row, or a copy of the whole database, back; or choose a revision of the history: "
-            f"stratvars rewind {in_command(claim.strategy, f'--to {claim.revision}')}"
+            f"{show('rewind', claim.strategy, f'--to {claim.revision}')}"
         )
     if stored is None and claim.revision > 0:
         raise LostRowError(
             f"{claim.strategy!r} was saved up to revision {claim.revision}, and its row in the table {claim.table!r} "
-            "is gone. Go back to what was saved last: stratvars rewind "
-            f"{in_command(claim.strategy, f'--to {claim.revision}')}; or put a copy of the database back; to start "
+            "is gone. Go back to what was saved last: "
+            f"{show('rewind', claim.strategy, f'--to {claim.revision}')}; or put a copy of the database back; to start "
             "from nothing on purpose, start it under another name"
         )
     if stored is None:
@@ -131,29 +134,28 @@ def _read(store: Store, claim: Claim, *, resume: bool) -> Restored:
     try:
         texts, values = read_members(stored.variables)
     except UndecodableError as error:
-        raise _with_way_back(error, stored) from None
+        raise _with_way_back(error, stored, show) from None
     return Restored(claim, State(texts, stored.held_back), values, stored)
 
 
-def _with_way_back(error: UndecodableError, stored: Stored) -> UndecodableError:
+def _with_way_back(error: UndecodableError, stored: Stored, show: Show) -> UndecodableError:
     """The error with a remedy, unless it names its own: a class to register, a package to install."""
     try:
         check_members(stored.variables)
     except UndecodableError:
-        return UndecodableError(error.path, f"{error.problem}. To go on, {way_back(stored)}")
+        return UndecodableError(error.path, f"{error.problem}. To go on, {way_back(stored, show)}")
     return error
 
 
-def way_back(stored: Stored) -> str:
+def way_back(stored: Stored, show: Show) -> str:
     """What can be done where the stored text itself cannot be read."""
     if stored.revision == 0:
         return "correct the row: none of its states was saved with this library"
     if stored.foreign:
-        last = in_command(stored.strategy, f"--to {stored.revision}")
-        return f"go back to what was saved before it was changed by hand: stratvars rewind {last}"
-    name = in_command(stored.strategy)
-    earlier = in_command(stored.strategy, "--to REVISION")
-    return f"go back to a revision that stratvars history {name} lists: stratvars rewind {earlier}"
+        last = show("rewind", stored.strategy, f"--to {stored.revision}")
+        return f"go back to what was saved before it was changed by hand: {last}"
+    history, earlier = show("history", stored.strategy, ""), show("rewind", stored.strategy, "--to REVISION")
+    return f"go back to a revision that this lists: {history}; by this: {earlier}"
 
 
 def _edits(store: Store, claim: Claim) -> tuple[Edit, ...]:
@@ -242,7 +244,7 @@ def announce(strategy: str, database: Database, found: Restored, plan: str) -> N
     text += "".join(f"; {note}" for note in found.notes)
     text += plan and f"; {plan}"
     if found.stored is not None and found.stored.crashes >= IN_A_ROW:
-        text += f"; {about_crashes(found.stored, found.claim.table, database)}"
+        text += f"; {about_crashes(found.stored, Commands(found.claim.table, database))}"
     # A program without a console has no stderr, and one of which the other end is gone or full is no reason to end.
     if sys.stderr is not None:
         with suppress(OSError, ValueError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stratvars.commands import Commands
 from stratvars.database import Database
 from stratvars.errors import NothingSavedError
 from stratvars.hosting import borrow_writer, give_back_writer
@@ -43,7 +44,13 @@ class Start:
         writer = borrow_writer(self.database)
         try:
             found = restore(
-                writer.store, self.table, self.strategy, resume=self.resume, patience=self.patience, terms=self.terms
+                writer.store,
+                self.table,
+                self.strategy,
+                resume=self.resume,
+                patience=self.patience,
+                terms=self.terms,
+                show=Commands(self.table, self.database).show,
             )
             session = Session(variables, writer, found, self.on_outage, self.retention)
         except BaseException:

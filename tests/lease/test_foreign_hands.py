@@ -34,10 +34,12 @@ def base(request: pytest.FixtureRequest, tmp_path: Path) -> Base:
 
 
 def run_shown(message: str, base: Base) -> None:
-    """Go the way back that the message shows."""
+    """Go the way back that the message shows, from a folder in which nothing else tells of the database."""
     [shown] = re.findall(r"stratvars rewind ([^;]*)", message)
-    words = [sys.executable, "-m", "stratvars", "rewind", "--yes", "--db", base.url, *shlex.split(shown)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    arguments = shlex.split(shown.replace('"$DB_CONNECTION_STR"', shlex.quote(base.url)))
+    words = [sys.executable, "-m", "stratvars", "rewind", "--yes", *arguments]
+    (elsewhere := base.folder / "elsewhere").mkdir(exist_ok=True)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=elsewhere)
     assert done.returncode == 0, done.stderr
 
 
@@ -110,6 +112,17 @@ def test_a_writers_row_that_is_gone_is_refused_until_a_revision_is_chosen(base: 
     assert revisions == [*range(1, len(revisions) + 1)], "the numbers go on where the history ended"
 
 
+def test_a_shown_command_reaches_the_table_and_the_database_of_the_start(base: Base) -> None:
+    with Backup("Bot", base.url, table="my bots") as backup:
+        backup.vars.n = 1
+    base.execute("""DELETE FROM "my bots" WHERE strategy_id = 'Bot'""")
+    with pytest.raises(LostRowError) as refused:
+        Backup("Bot", base.url, table="my bots").open()
+    run_shown(str(refused.value), base)
+    with Backup("Bot", base.url, table="my bots") as backup:
+        assert backup.vars.all() == {"n": 1}
+
+
 def test_a_shown_command_names_a_strategy_as_the_shell_reads_it(base: Base) -> None:
     for name in ("my bot", "-bot"):
         with Backup(name, base.url) as backup:
@@ -139,7 +152,8 @@ def test_what_cannot_be_read_names_the_command_that_goes_back(base: Base, writte
 def test_what_cannot_be_read_though_it_was_saved_so_names_the_command_that_lists_what_was(base: Base) -> None:
     edit = Edit(Change({"n": '{"$decimal":"1,5"}'}), 1, "somebody", "")
     assert request(resolve(base.url), "vars_backup", "Bot", edit, wait=0).fate == Fate.APPLIED
-    with pytest.raises(UndecodableError, match=r"^n: .* stratvars history Bot lists: .* rewind Bot --to REVISION$"):
+    shown = r"^n: .* lists: stratvars history Bot --db .* stratvars rewind Bot --to REVISION --db "
+    with pytest.raises(UndecodableError, match=shown):
         Backup("Bot", base.url).open()
 
 

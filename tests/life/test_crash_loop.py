@@ -18,6 +18,7 @@ from children import Place, clean_environment
 
 from postgres.servers import Server
 from stratvars import Backup
+from stratvars.commands import Commands
 from stratvars.crashes import about_crashes
 from stratvars.database import Database
 from stratvars.revision import Stored
@@ -188,13 +189,13 @@ PASSWORD = "hunter2"
 
 @pytest.mark.parametrize("url", ["sqlite:////data/bots.db", "postgresql://me@host/bots?sslmode=require"])
 def test_a_url_without_a_password_is_part_of_the_command(url: str) -> None:
-    said = about_crashes(CRASHED, "vars_backup", resolve(url))
+    said = about_crashes(CRASHED, Commands("vars_backup", resolve(url)))
     assert said.endswith(f"stop this and run: stratvars rewind bot --to last-iteration --db {shlex.quote(url)}")
 
 
 @pytest.mark.parametrize("url", ["postgresql://me:{}@host/bots", "postgresql://me@host/bots?password={}"])
 def test_a_password_is_never_part_of_the_command(url: str) -> None:
-    said = about_crashes(CRASHED, "vars_backup", resolve(url.format(PASSWORD)))
+    said = about_crashes(CRASHED, Commands("vars_backup", resolve(url.format(PASSWORD))))
     assert PASSWORD not in said
     assert "stop this, set DB_CONNECTION_STR to the URL of the database and run: " in said
     assert said.endswith('stratvars rewind bot --to last-iteration --db "$DB_CONNECTION_STR"')
@@ -205,9 +206,11 @@ def test_a_relative_path_in_the_environment_is_spelt_out_where_it_would_mean_ano
 ) -> None:
     monkeypatch.setenv("DB_CONNECTION_STR", "sqlite:///bots.db")
     database = resolve(folder=tmp_path / "scripts")
-    assert about_crashes(CRASHED, "vars_backup", database).endswith(f" --db sqlite:///{tmp_path}/scripts/bots.db")
+    assert about_crashes(CRASHED, Commands("vars_backup", database)).endswith(
+        f" --db sqlite:///{tmp_path}/scripts/bots.db"
+    )
     monkeypatch.chdir(tmp_path)
-    assert about_crashes(CRASHED, "vars_backup", resolve(folder=tmp_path)).endswith(" --to last-iteration")
+    assert about_crashes(CRASHED, Commands("vars_backup", resolve(folder=tmp_path))).endswith(" --to last-iteration")
 
 
 def test_what_is_wrong_with_the_settings_here_does_not_keep_a_bot_from_starting(
@@ -216,13 +219,13 @@ def test_what_is_wrong_with_the_settings_here_does_not_keep_a_bot_from_starting(
     monkeypatch.setenv("DB_CONNECTION_STR", "sqlite:////data/bots.db")
     database = resolve()
     monkeypatch.setenv("DB_CONNECTION_STR", "nonsense")
-    assert "--db sqlite:////data/bots.db" in about_crashes(CRASHED, "vars_backup", database)
+    assert "--db sqlite:////data/bots.db" in about_crashes(CRASHED, Commands("vars_backup", database))
 
 
 @pytest.mark.parametrize("name", ["it's", "$HOME", "a\nb\x1b[31m", "`id`", "-x", "--to"])
 def test_any_name_is_one_word_on_one_line(name: str, tmp_path: Path) -> None:
     database: Database = resolve(f"sqlite:///{tmp_path}/bots.db")
-    said = about_crashes(replace(CRASHED, strategy=name), "my table", database)
+    said = about_crashes(replace(CRASHED, strategy=name), Commands("my table", database))
     assert said.isprintable()
     words = shlex.split(command_in(said))
     assert words[words.index("--table") + 1] == "my table"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from stratvars import settings
 from stratvars.cli.room import about_growth
 from stratvars.codec import FORMAT
+from stratvars.commands import plain
 from stratvars.errors import UndecodableError, UsageError
 from stratvars.members import check_members
 from stratvars.names import in_command
@@ -94,5 +95,5 @@ def _about_text(stored: Stored) -> Iterator[Fact]:
     try:
         check_members(stored.variables)
     except UndecodableError as error:
-        remedy = f"no start overwrites it: {way_back(stored)}"
+        remedy = f"no start overwrites it: {way_back(stored, plain)}"
         yield fail(_NAME, f"it cannot be restored: {error}", remedy)
