@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -19,6 +20,7 @@ import pytest
 from stratvars.errors import RefusedError, UnavailableError
 from stratvars.outcome import Saved, WentBack
 from stratvars.revision import Claim
+from stratvars.store import sqlfiles
 from stratvars.store.sqlite import files, lock
 from stratvars.store.sqlite.connect import make_durable
 from stratvars.store.sqlite.lock import FileLock
@@ -579,3 +581,11 @@ def test_a_reader_needs_no_right_to_write(closed_folder: Path, tmp_path: Path) -
 def test_a_file_that_may_not_be_read_is_a_clear_error(closed_folder: Path, tmp_path: Path) -> None:
     path = saved_in(closed_folder, 0o000)
     assert "give this user the right to read" in as_an_ordinary_user("read", path, tmp_path / "warm.db")
+
+
+@pytest.mark.parametrize("file", ["statements.sql", "move.sql", "doctor.sql"])
+def test_no_statement_numbers_its_parameters(file: str) -> None:
+    # Python 3.12.0 to 3.12.3 takes a number for a name, and warns of each use with a sequence.
+    found = sqlfiles.statements("stratvars.store.sqlite", "vars_backup", file)
+    assert len(found) > 2
+    assert not [name for name, statement in found.items() if re.search(r"\?\d", statement)]

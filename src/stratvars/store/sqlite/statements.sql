@@ -95,8 +95,8 @@ UPDATE {T_writers} SET owner = '' WHERE strategy_id = ? AND epoch = ? AND start_
 
 -- :forget_writer  the first start leaves no trace where it never saved. Without the row of a later one, a start before it
 -- that stands still would not be fenced
-DELETE FROM {T_writers} WHERE strategy_id = ?1 AND epoch = ?2 AND epoch = 1 AND start_id = ?3 AND revision = 0
-    AND NOT EXISTS (SELECT 1 FROM {T_history} WHERE strategy_id = ?1)
+DELETE FROM {T_writers} WHERE strategy_id = ? AND epoch = ? AND epoch = 1 AND start_id = ? AND revision = 0
+    AND NOT EXISTS (SELECT 1 FROM {T_history} h WHERE h.strategy_id = {T_writers}.strategy_id)
 
 -- :variables  the current state alone; what another hand put there as a blob is its bytes as a text
 SELECT CAST(variables AS TEXT) FROM {T} WHERE strategy_id = ?
