@@ -8,6 +8,7 @@ import threading
 import time as time_module
 from array import array
 from collections import ChainMap, Counter, namedtuple
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,7 +26,8 @@ from refusing import refusal_of
 from examples import Leg, Point, Side, Slotted
 from stratvars import Vars
 from stratvars.capture import Capture
-from stratvars.codec import encode, jsontext, register
+from stratvars.codec import check, encode, jsontext, register
+from stratvars.codec.registry import ENCODERS
 
 
 class Plain:
@@ -282,6 +284,27 @@ def test_a_value_whose_own_code_raises_is_held_back_alone() -> None:
     assert state.texts == {"price": "1"}
     assert list(state.held_back) == ["ids"]
     assert "sk-canary" not in str(state.held_back)
+
+
+class TooLateError(Exception):
+    """What a signal handler of a program raises when an iteration takes too long."""
+
+
+@pytest.mark.parametrize("look", [encode, check])
+def test_what_a_signal_handler_raises_is_not_taken_for_a_fault_of_the_value(
+    look: Callable[[object, str], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[object] = []
+
+    def interrupted(value: object, _: int) -> int:
+        tries.append(value)
+        if len(tries) == 1:
+            raise TooLateError
+        return 1
+
+    monkeypatch.setitem(ENCODERS, Plain, interrupted)
+    with pytest.raises(TooLateError):
+        look(Plain(), "v")
 
 
 def test_memory_that_is_short_is_no_fault_of_a_value(monkeypatch: pytest.MonkeyPatch) -> None:

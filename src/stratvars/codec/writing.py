@@ -29,7 +29,7 @@ def encode(value: object, name: str = "") -> str:
     try:
         return jsontext.write(ENCODERS[type(value)](value, LIMIT)).decode()
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told as what cannot be stored
-        raise _unsavable(error, name) from None
+        raise _unsavable(error, value, name) from None
 
 
 def encode_plain(values: Mapping[str, Any]) -> dict[str, str]:
@@ -54,7 +54,7 @@ def check(value: object, name: str) -> None:
     try:
         ENCODERS[type(value)](value, LIMIT)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told as what cannot be stored
-        raise _unsavable(error, name) from None
+        raise _unsavable(error, value, name) from None
 
 
 def is_immutable(value: Any) -> bool:
@@ -65,7 +65,7 @@ def is_immutable(value: Any) -> bool:
     return type(value) in IMMUTABLE
 
 
-def _unsavable(error: Exception, name: str) -> UnsavableError:
+def _unsavable(error: Exception, value: object, name: str) -> UnsavableError:
     match error:
         case Refusal():
             return UnsavableError(*error.report(name))
@@ -73,8 +73,11 @@ def _unsavable(error: Exception, name: str) -> UnsavableError:
             return UnsavableError(name, _NO_STACK_LEFT)
         case MemoryError():
             raise error
-    # A value that somebody has tampered with, or a newer release of the library that it is from. All other variables
-    # must not be held back with it. What it says may show the value.
-    return UnsavableError(
-        name, f"it cannot be stored: its own code raised {type(error).__name__}; store what it holds instead"
-    )
+    try:
+        ENCODERS[type(value)](value, LIMIT)
+    except Exception as again:  # noqa: BLE001 - as there
+        # A value that somebody has tampered with, or a newer release of the library that it is from. All other
+        # variables must not be held back with it. What it says may show the value.
+        problem = f"it cannot be stored: its own code raised {type(again).__name__}; store what it holds instead"
+        return UnsavableError(name, problem)
+    raise error  # by a signal handler of the program
