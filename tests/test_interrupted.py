@@ -27,6 +27,8 @@ from stratvars.lane import Lane, Offer
 from stratvars.revision import Claim, Reason, State
 from stratvars.vars import Vars
 
+_IS_ONE_STEP = sys.version_info >= (3, 15)
+"""Whether Python tells that a lock was taken by ``with``, and runs no handler before the block; 3.14 runs one."""
 _LEAST = 60
 """Steps of a save that changes something; less would mean that nothing was tried."""
 
@@ -51,9 +53,8 @@ def interrupted(work: Callable[[], object], step: int, handler: Callable[[], obj
 
     def look(_: FrameType, event: str, of: object) -> None:
         nonlocal left
-        # Since 3.15 Python runs no handler between the taking of a lock and the block of its `with`, but tells of it.
-        is_told = event != "c_return" or getattr(of, "__name__", "") != "__enter__"
-        left -= event in events and is_told
+        is_entered = event == "c_return" and getattr(of, "__name__", "") == "__enter__"
+        left -= event in events and not (_IS_ONE_STEP and is_entered)
         if left == 0:
             left = -1
             handler()
