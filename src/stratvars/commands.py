@@ -11,16 +11,11 @@ from typing import Final
 from stratvars import settings
 from stratvars.database import DATABASE_VARIABLE, Database
 from stratvars.errors import UsageError
-from stratvars.names import in_command, shell_word
+from stratvars.names import command, shell_word
 
 Show = Callable[[str, str, str], str]
-"""The line for a shell: of a command, the strategy's name, and options, which may be empty."""
+"""See ``names.command``; the options may be empty."""
 _DEFAULT_TABLE: Final = "vars_backup"
-
-
-def plain(command: str, strategy: str, options: str) -> str:
-    """The line for who has chosen table and database already, as in the command that shows it."""
-    return f"stratvars {command} {in_command(strategy, options)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +29,11 @@ class Commands:
     table: str
     database: Database
 
-    def show(self, command: str, strategy: str, options: str) -> str:
+    def show(self, verb: str, strategy: str, options: str) -> str:
         """See ``Show``. A variable of the shell stands in place of a URL with a password: see ``first``."""
         way = _way_to(self.database)
         in_table = "" if self.table == _DEFAULT_TABLE else f" --table {shell_word(self.table)}"
-        return f"{way.before}{plain(command, strategy, f'{options}{in_table}{way.option}'.strip())}"
+        return f"{way.before}{command(verb, strategy, f'{options}{in_table}{way.option}'.strip())}"
 
     @property
     def first(self) -> str:

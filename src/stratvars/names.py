@@ -37,14 +37,15 @@ def nothing_saved(name: str | None, others: Sequence[str], database: Database, t
     return f"nothing is saved under the name {name!r} {where}; {meant}aved there: {there}"
 
 
-def in_command(name: str, options: str = "") -> str:
-    """A strategy's name, then the options, as words of a shell on one line: for a command that a message shows.
+def command(verb: str, name: str, options: str = "") -> str:
+    """A command that a message shows, on one line for a shell: what to do, the strategy's name, and then the options.
 
-    What cannot be seen is spelt out, and such a name is not found.
+    What cannot be seen is spelt out, and such a name is not found. For who has chosen table and database; else see
+    ``commands``.
     """
     text = shell_word(name)
     words = f"{options} -- {text}" if name.startswith("-") else f"{text} {options}"  # after -- it is no option
-    return words.strip()
+    return f"stratvars {verb} {words.strip()}"
 
 
 def shell_word(text: str) -> str:

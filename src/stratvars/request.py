@@ -70,9 +70,7 @@ def cancel(database: Database, table: str, strategy: str, number: int) -> Asked:
     with closing(open_records(database)) as records, closing(open_store(database)) as store:
         known = records.edits(table, strategy, limit=1, number=number)
         if not known:
-            raise UsageError(
-                f"{strategy!r} has no edit {number}; stratvars edits {names.in_command(strategy)} lists them"
-            )
+            raise UsageError(f"{strategy!r} has no edit {number}; {names.command('edits', strategy)} lists them")
         store.prepare(table)
         store.cancel(table, strategy, number)
         return records.edits(table, strategy, limit=1, number=number)[0]
@@ -82,9 +80,7 @@ def _ask(store: Store, asking: Asking, table: str, strategy: str, edit: Edit) ->
     try:
         number = asking.until_answered(lambda: store.ask(table, strategy, edit))
     except UnavailableError as error:
-        error.add_note(
-            f"It is not known whether the edit was kept; stratvars edits {names.in_command(strategy)} lists what was."
-        )
+        error.add_note(f"It is not known whether the edit was kept; {names.command('edits', strategy)} lists what was.")
         raise
     if number is None:
         raise UsageError(f"{strategy!r} was never started with this library; start it once, or edit its row")

@@ -13,7 +13,7 @@ from stratvars.database import Database
 from stratvars.edits import Asked, Fate
 from stratvars.erasing import parsed, words_of
 from stratvars.errors import UndecodableError
-from stratvars.names import in_command
+from stratvars.names import command
 from stratvars.revision import Reason
 from stratvars.store.moving import BEGINNING, HistoryRow, Source, Whole
 from stratvars.store.opening import open_records, open_source
@@ -151,7 +151,7 @@ def _texts(whole: Whole) -> dict[str, str]:
         raise UndecodableError(
             error.path,
             f"{error.problem}. Nothing can be erased from it: first go back to a moment that can be read, with "
-            f"stratvars rewind {in_command(whole.strategy, '--to WHEN')}",
+            f"{command('rewind', whole.strategy, '--to WHEN')}",
         ) from None
 
 

@@ -212,12 +212,12 @@ def is_done(asked: Asked, *, waited: bool) -> bool:
 
 def fate_of(asked: Asked, strategy: str) -> str:
     """The sentence that says what became of an edit."""
-    from stratvars.names import in_command
+    from stratvars.names import command
 
     number = asked.edit.number
     sentences = {
         "": f"edit {number} still waits for the strategy: it is made between two iterations, or at the next start. "
-        f"Look with: stratvars edits {in_command(strategy)}",
+        f"Look with: {command('edits', strategy)}",
         "applied": f"edit {number} is applied, with revision {asked.revision}",
         "refused": f"edit {number} was refused by the strategy: {asked.said}",
         "cancelled": f"edit {number} is cancelled",

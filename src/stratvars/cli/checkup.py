@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from stratvars import settings
 from stratvars.cli.room import about_growth
 from stratvars.codec import FORMAT
-from stratvars.commands import plain
 from stratvars.errors import UndecodableError, UsageError
 from stratvars.members import check_members
-from stratvars.names import in_command
+from stratvars.names import command
 from stratvars.owner import Life, Owner, look
 from stratvars.restore import way_back
 from stratvars.retention import Retention
@@ -79,7 +78,7 @@ def _about_owner(stored: Stored) -> Fact:
 
 
 def _about_state(stored: Stored) -> Iterator[Fact]:
-    how = f"stratvars show {in_command(stored.strategy)}"
+    how = command("show", stored.strategy)
     if stored.format > FORMAT:
         yield fail(_NAME, f"saved in format {stored.format}, which is newer", "install a newer stratvars to run it")
     else:
@@ -95,5 +94,5 @@ def _about_text(stored: Stored) -> Iterator[Fact]:
     try:
         check_members(stored.variables)
     except UndecodableError as error:
-        remedy = f"no start overwrites it: {way_back(stored, plain)}"
+        remedy = f"no start overwrites it: {way_back(stored, command)}"
         yield fail(_NAME, f"it cannot be restored: {error}", remedy)

@@ -82,12 +82,12 @@ def export_strategies(
 
 def tell_what_waits(moved: Sequence[Moved]) -> None:
     """Name the edits that did not go into an export."""
-    from stratvars.names import in_command
+    from stratvars.names import command
 
     for one in moved:
         if one.waiting:
             edits = "1 edit that waits is" if one.waiting == 1 else f"{one.waiting} edits that wait are"
-            how = f"stratvars edits {in_command(one.name)}"
+            how = command("edits", one.name)
             tell(f"{one.name}: {edits} not in the export; {how} lists what was asked for")
 
 

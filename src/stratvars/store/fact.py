@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from stratvars.names import in_command
+from stratvars.names import command
 from stratvars.revision import Stored
 from stratvars.store.growth import Histories
 
@@ -85,9 +85,9 @@ def lost_table(table: str) -> Fact:
 def lost_row(strategy: str) -> Fact:
     """The strategy's row is gone, and the one about its writers is not."""
     text = f"{strategy}: its row is gone, so a start of it is refused"
-    name, back = in_command(strategy), in_command(strategy, "--to REVISION")
+    history, back = command("history", strategy), command("rewind", strategy, "--to REVISION")
     remedy = (
-        f"go back to the newest revision that stratvars history {name} lists: stratvars rewind {back}; or put back a "
-        "copy of the database; to start from nothing, choose another name"
+        f"go back to the newest revision that {history} lists: {back}; or put back a copy of the database; to start "
+        "from nothing, choose another name"
     )
     return fail("strategy", text, remedy)
