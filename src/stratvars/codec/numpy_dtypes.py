@@ -13,7 +13,7 @@ import re
 import sys
 from typing import Any
 
-from stratvars.codec.numpy_scalars import SCALARS, type_named
+from stratvars.codec.numpy_scalars import SCALARS, UNITS, type_named
 from stratvars.codec.paths import Refusal
 from stratvars.codec.reading import expect, read
 from stratvars.codec.registry import ENCODERS
@@ -31,7 +31,7 @@ BY_MACHINE = frozenset({"longdouble", "clongdouble"})
 _TEXT = re.compile(
     r"(?P<big>>?)("
     r"(?P<sized>[USV])(?P<size>[1-9][0-9]{0,9})"
-    r"|(?P<time>(datetime64|timedelta64)(\[(?P<many>[0-9]{0,10})(Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\])?)"
+    rf"|(?P<time>(datetime64|timedelta64)(\[(?P<many>[0-9]{{0,10}})({UNITS})\])?)"
     r"|(?P<name>[a-z]+[0-9]*)"
     r")"
 )

@@ -19,7 +19,9 @@ from stratvars.codec.registry import IMMUTABLE, Encoder, add_tag
 from stratvars.codec.scalars import encode_float, escape, unescape
 from stratvars.codec.tree import show_tree
 
-_UNIT = re.compile(r"(datetime64|timedelta64)(\[[0-9]*(Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\])?")
+UNITS = "Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as"
+"""Of moments and spans, as alternatives of a pattern."""
+_UNIT = re.compile(rf"(datetime64|timedelta64)(\[[0-9]*({UNITS})\])?")
 DATE = re.compile(r"NaT|[+-]?[0-9]{3,}(-[0-9T:.-]*)?")
 _SPECIAL = ("nan", "inf", "-inf", "0.0", "-0.0")
 
