@@ -161,6 +161,20 @@ def test_a_text_that_is_no_json_is_refused_with_3_but_can_be_printed(shell: Shel
     assert shell.run("show", "bot", "--json").stdout == "{broken\n"
 
 
+@pytest.mark.parametrize("words", [["show", "bot"], ["show", "bot", "n"], ["set", "bot", "n=2"], ["unset", "bot", "n"]])
+def test_a_text_that_is_no_json_is_met_with_the_way_to_see_it_and_the_way_back(shell: Shell, words: list[str]) -> None:
+    save(shell, "bot", {"n": 1})
+    execute(shell, "UPDATE vars_backup SET variables = '{broken'")
+    refused = shell.run(*words)
+    assert refused.returncode == 3
+    shown = re.findall(r"stratvars (\w+ bot --[^;]+)", refused.stderr.splitlines()[-1])
+    assert [line.split(" --")[0] for line in shown] == ["show bot", "rewind bot"]
+    for line in shown:
+        yes = ["--yes"] if line.startswith("rewind") else []  # there is no terminal here to ask on
+        assert shell.run(*shlex.split(line), *yes).returncode == 0
+    assert shell.run(*words).returncode == 0
+
+
 def test_a_newer_format_is_refused_with_3_but_can_be_printed(shell: Shell) -> None:
     save(shell, "bot", {"n": 1})
     execute(shell, "UPDATE vars_backup_writers SET format = 99")

@@ -165,14 +165,13 @@ def list_edits(
 def _current(db: str | None, table: str, name: str) -> dict[str, str]:
     """The variables of a strategy as they are, each as its text."""
     from stratvars.archive import open_archive
-    from stratvars.cli.finding import check_format, current_of
-    from stratvars.texts import split_texts
+    from stratvars.cli.finding import check_format, current_of, texts_in
 
     with open_archive(db, table=table) as archive:
         tell(f"database: {archive.database}")
         stored = current_of(name, archive)
-    check_format(stored.format, name)
-    return split_texts(stored.variables)
+        check_format(stored.format, name)
+        return texts_in(stored, archive)
 
 
 def author() -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stratvars.cli.text import close_to, either
 from stratvars.codec import FORMAT
-from stratvars.errors import NewerFormatError, UsageError
+from stratvars.errors import NewerFormatError, UndecodableError, UsageError
 from stratvars.names import listed
 
 if TYPE_CHECKING:
@@ -25,6 +25,26 @@ def current_of(name: str, archive: Archive) -> Stored:
     if stored is None:
         raise UsageError(_unknown(name, archive))
     return stored
+
+
+def texts_in(stored: Stored, archive: Archive) -> dict[str, str]:
+    """The current variables of a strategy, each as its text.
+
+    Raises:
+        UndecodableError: they are not one JSON object; it names the way back.
+    """
+    from stratvars.texts import split_texts
+
+    try:
+        return split_texts(stored.variables)
+    except UndecodableError as error:
+        from stratvars.commands import Commands
+        from stratvars.restore import way_back
+
+        show = Commands(archive.table, archive.database).show
+        as_it_is = show("show", stored.strategy, "--json")
+        remedy = f"see the text as it is: {as_it_is}; {way_back(stored, show)}"
+        raise UndecodableError(error.path, f"{error.problem}; {remedy}") from None
 
 
 def check_known(name: str, archive: Archive) -> None:

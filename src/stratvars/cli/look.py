@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -52,10 +53,11 @@ _LIST = (
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A state to be shown, the current one or one of the past."""
+    """A state to be shown, the current one or one of the past; of each variable, where it can be split into them."""
 
     title: str
     variables: str = field(repr=False)
+    texts: Callable[[], Mapping[str, str]] = field(repr=False)
     held_back: Mapping[str, str]
     format: int
 
@@ -109,43 +111,44 @@ def show_variables(
     All of them, or those that are named.
     """
     from stratvars.archive import open_archive
-    from stratvars.cli.finding import chosen
-    from stratvars.texts import join_texts, split_texts
+    from stratvars.cli.finding import check_format, chosen
+    from stratvars.texts import join_texts
 
     with open_archive(db, table=table) as archive:
         seen = _look(archive, name, when)
-    if variables:
-        named = chosen(split_texts(seen.variables), variables, name)
-        seen = replace(seen, variables=join_texts(named), held_back=_only(seen.held_back, named))
     tell(f"{seen.title}, in {archive.database}")
-    if as_json:
+    if as_json and not variables:
         print_exactly(seen.variables)
+        return
+    if not as_json:
+        check_format(seen.format, repr(name))
+    texts = chosen(seen.texts(), variables, name)
+    if as_json:
+        print_exactly(join_texts(texts))
     else:
-        _print_variables(seen, name, reveal=reveal)
+        _print_variables(texts, _only(seen.held_back, texts) if variables else seen.held_back, reveal=reveal)
 
 
 def _look(archive: Archive, name: str, when: When | None) -> _Seen:
-    from stratvars.cli.finding import check_known, current_of
+    from stratvars.cli.finding import check_known, current_of, texts_in
 
     if when is None:
         stored = current_of(name, archive)
-        return _Seen(title_of(stored), stored.variables, stored.held_back, stored.format)
+        texts = partial(texts_in, stored, archive)
+        return _Seen(title_of(stored), stored.variables, texts, stored.held_back, stored.format)
     check_known(name, archive)
     past = archive.at(name, when)
-    return _Seen(title_of_past(name, past), past.state.to_json(), past.state.held_back, past.format)
+    state = past.state
+    return _Seen(title_of_past(name, past), state.to_json(), lambda: state.texts, state.held_back, past.format)
 
 
 def _only(members: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
     return {name: members[name] for name in names if name in members}
 
 
-def _print_variables(seen: _Seen, strategy: str, *, reveal: bool) -> None:
-    from stratvars.cli.finding import check_format
+def _print_variables(texts: Mapping[str, str], problems: Mapping[str, str], *, reveal: bool) -> None:
     from stratvars.cli.masking import HIDDEN, readable
-    from stratvars.texts import split_texts
 
-    check_format(seen.format, repr(strategy))
-    texts = split_texts(seen.variables)
     rows, unreadable = [], []
     for name, text in texts.items():
         try:
@@ -155,7 +158,7 @@ def _print_variables(seen: _Seen, strategy: str, *, reveal: bool) -> None:
     print_table((Column("name", least=_LEAST), Column("value", is_cut=True)), rows)
     if any(HIDDEN in value for _, value in rows):
         tell(f"{HIDDEN} stands for what may be a password; --reveal shows it")
-    for held_back, problem in seen.held_back.items():
+    for held_back, problem in problems.items():
         tell(_about_held_back(held_back, problem, is_there=held_back in texts))
     _raise_first(unreadable)
 
