@@ -54,6 +54,30 @@ def test_every_command_works_beside_it(shell: Shell, url: str, written: str) -> 
         assert backup.vars.all() == {"n": 1}
 
 
+@pytest.mark.parametrize("written", ["'foo'", "x'ff'", "1e300"])
+def test_a_time_in_the_history_that_is_none_is_1970_and_only_an_export_minds(
+    shell: Shell, url: str, written: str
+) -> None:
+    sql(url, f"UPDATE vars_backup_history SET saved_at = {written} WHERE strategy_id = 'bot' AND revision = 1")
+    listed = [json.loads(line) for line in shell.run("history", "bot", "--json").stdout.splitlines()]
+    assert [one["saved_at"].startswith("1970-01-01") for one in listed] == [False, True]
+    for words in COMMANDS:
+        code = 3 if words[0] == "export" else 0
+        done = shell.run(*words)
+        assert done.returncode == code, (words, done.stderr)
+        assert (code == 3) == ("correct its saved_at" in done.stderr)
+    for line in ("show bot2 --at 1", "history bot2 n", "prune bot2 --keep 1h --yes"):
+        done = shell.run(*line.split())
+        assert done.returncode == 0, (line, done.stderr)
+
+
+def test_the_time_of_an_edit_that_is_none_hinders_no_list_of_edits(shell: Shell, url: str) -> None:
+    assert shell.run("set", "bot", "n=5").returncode == 0
+    sql(url, "UPDATE vars_backup_edits SET asked_at = 'foo'")
+    [edit] = shell.run("edits", "bot", "--json").stdout.splitlines()
+    assert json.loads(edit)["asked_at"].startswith("1970-01-01")
+
+
 def test_a_blob_is_read_as_the_text_that_its_bytes_are(shell: Shell, url: str) -> None:
     sql(url, "UPDATE vars_backup SET variables = CAST('{\"n\": 7}' AS BLOB) WHERE strategy_id = 'bot'")
     assert shell.run("show", "bot", "--json").stdout == '{"n": 7}\n'

@@ -18,7 +18,7 @@ from stratvars.store import sqlfiles
 from stratvars.store.moving import BEGINNING, CurrentRow, HistoryRow, Place, There, Whole, WriterRow
 from stratvars.store.sqlite.connect import explain, open_reader, open_writer
 from stratvars.store.sqlite.lock import FileLock, lock_path
-from stratvars.store.sqlite.rows import in_utc, updated_at
+from stratvars.store.sqlite.rows import in_utc, time_in
 from stratvars.store.sqlite.starts import is_start_held
 
 _PACKAGE = __package__ or ""
@@ -39,7 +39,7 @@ class _Rows:
         row, writer = self._one("row", strategy), self._one("writer_row", strategy)
         if row is None and writer is None:
             return None
-        current = None if row is None else CurrentRow(row[0], updated_at(row[1]), row[2])
+        current = None if row is None else CurrentRow(row[0], time_in(row[1]), row[2])
         return Whole(strategy, current, None if writer is None else _writer(writer))
 
     def since(self, strategy: str) -> Place:

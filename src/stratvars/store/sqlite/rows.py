@@ -13,11 +13,11 @@ from stratvars.store.current import asked_from, entry_from, stored_from
 
 def stored(row: tuple[Any, ...]) -> Stored:
     """A row of ``current`` or ``all_current``."""
-    return stored_from(row, updated_at(row[2]))
+    return stored_from(row, time_in(row[2]))
 
 
-def updated_at(found: object) -> datetime:
-    """When a row was written. Another hand may put anything there, which hinders nothing: what is no time is 1970."""
+def time_in(found: object) -> datetime:
+    """When something was written. Another hand may put anything there, and what is no time is 1970."""
     try:
         return in_utc(found)
     except (TypeError, ValueError):
@@ -32,12 +32,12 @@ def in_utc(found: Any) -> datetime:
 
 def entry(row: tuple[Any, ...]) -> Entry:
     """A row of ``revisions``."""
-    return entry_from(row, datetime.fromisoformat(row[3]))
+    return entry_from(row, time_in(row[3]))
 
 
 def asked(row: tuple[Any, ...]) -> Asked:
     """A row of ``edits``."""
-    return asked_from(row, datetime.fromisoformat(row[6]))
+    return asked_from(row, time_in(row[6]))
 
 
 def writer(revision: Revision) -> tuple[object, ...]:

@@ -128,9 +128,9 @@ INSERT INTO {T_history}
 VALUES (?, ?, ?, strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'), ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (strategy_id, epoch, revision) DO NOTHING
 
--- :states  current states, each with its age by the database's clock and its crashes in a row; a time that is none is 1970
+-- :states  current states, each with its age by the database's clock and its crashes; no time is 1970, day 2440587.5
 SELECT t.strategy_id, CAST(t.variables AS TEXT), t.last_updated,
-    (julianday('now') - coalesce(julianday(t.last_updated), julianday(0, 'unixepoch'))) * 86400.0,
+    (julianday('now') - coalesce(julianday(t.last_updated), 2440587.5)) * 86400.0,
     w.revision, w.reason, w.format, w.digest, w.written_by, w.owner, w.complete, w.held_back, done.revision,
     CASE WHEN w.reason = 'crash' THEN (
         SELECT count(*)
@@ -169,8 +169,8 @@ WITH wanted AS (
         AND h.revision <= (SELECT revision FROM wanted)
     ORDER BY h.revision DESC LIMIT 1
 )
-SELECT h.revision, h.reason, (julianday('now') - julianday(h.saved_at)) * 86400.0, h.complete, h.snapshot,
-    h.changed, h.removed, h.held_back, h.format
+SELECT h.revision, h.reason, (julianday('now') - coalesce(julianday(h.saved_at), 2440587.5)) * 86400.0, h.complete,
+    h.snapshot, h.changed, h.removed, h.held_back, h.format
 FROM {T_history} h
 WHERE h.strategy_id = :strategy AND h.epoch = (SELECT epoch FROM since) AND h.reason <> 'fenced'
     AND h.revision BETWEEN (SELECT first FROM since) AND (SELECT last FROM since)
@@ -182,8 +182,8 @@ WHERE h.strategy_id = :strategy AND h.epoch = (SELECT epoch FROM since) AND h.re
 ORDER BY h.revision
 
 -- :listed  what is listed of a revision, without the values
-SELECT epoch, revision, reason, saved_at, (julianday('now') - julianday(saved_at)) * 86400.0, complete, snapshot,
-    length(CAST(changed AS BLOB)), held_back, start_id
+SELECT epoch, revision, reason, saved_at, (julianday('now') - coalesce(julianday(saved_at), 2440587.5)) * 86400.0, complete,
+    snapshot, length(CAST(changed AS BLOB)), held_back, start_id
 FROM {T_history}
 WHERE strategy_id = :strategy
 
@@ -245,8 +245,8 @@ WHERE id = ? AND strategy_id = ? AND fate = '' AND NOT EXISTS (
 )
 
 -- :edits  the newest edits of a strategy, newest first
-SELECT id, change, format, author, note, token, asked_at, (julianday('now') - julianday(asked_at)) * 86400.0, taken_by,
-    fate, said, revision
+SELECT id, change, format, author, note, token, asked_at,
+    (julianday('now') - coalesce(julianday(asked_at), 2440587.5)) * 86400.0, taken_by, fate, said, revision
 FROM {T_edits}
 WHERE strategy_id = :strategy AND (:number IS NULL OR id = :number)
 ORDER BY id DESC LIMIT :limit
@@ -265,8 +265,8 @@ WHERE strategy_id = :strategy AND {rare} AND reason = 'crash'
 ORDER BY epoch DESC, revision DESC LIMIT 1
 
 -- :chain  revisions of one epoch
-SELECT revision, reason, (julianday('now') - julianday(saved_at)) * 86400.0, complete, snapshot, changed, removed,
-    held_back, format
+SELECT revision, reason, (julianday('now') - coalesce(julianday(saved_at), 2440587.5)) * 86400.0, complete, snapshot,
+    changed, removed, held_back, format
 FROM {T_history}
 WHERE strategy_id = :strategy AND epoch = :epoch AND revision BETWEEN :first AND :last AND reason <> 'fenced'
 ORDER BY revision
