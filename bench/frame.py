@@ -104,17 +104,23 @@ def race(
     rounds: int,
     warm_up: int = 3,
     prepare: Callable[[int], object] = nothing,
+    pause: float = 0.0,
 ) -> dict[str, Times]:
-    """Measure each contender once a round. ``prepare`` is called before each timing, with a number that only grows."""
+    """Measure each contender once a round, ``pause`` seconds after the one before.
+
+    ``prepare`` is called before each timing, with a number that no other timing has: odd and even by turns for each
+    contender, so that a state which alternates alternates for all of them.
+    """
     names = list(contenders)
+    places = {name: place for place, name in enumerate(names, 1)}
     taken: dict[str, list[float]] = {name: [] for name in names}
     gc.collect()
-    step = 0
     for number in range(rounds + warm_up):
         first = number % len(names)
         for name in names[first:] + names[:first]:
-            step += 1
-            prepare(step)
+            prepare(number * (len(names) | 1) + places[name])
+            if number >= warm_up and pause:
+                time.sleep(pause)
             took = seconds(contenders[name])
             if number >= warm_up:
                 taken[name].append(took)

@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
 
 import psycopg
-from floors import postgres_floor, sqlite_floor
-from frame import Row, Scale, compared, floor_of, other_thread, race, run, told
+from floors import Texts, floor_path, in_its_place, postgres_floor, sqlite_floor
+from frame import ROUNDS, Row, Scale, Times, compared, floor_of, other_thread, race, run, told
 from places import (
     SQLITE_WARM_UP,
     Bare,
@@ -20,6 +22,7 @@ from places import (
     database,
     distant_database,
     network,
+    one_core,
     opened,
     server,
     sqlite_folder,
@@ -30,48 +33,82 @@ from states import five, hundred, text_of
 from stratvars import Backup
 from stratvars.revision import Reason
 
+_ROUNDS = 2000
+"""Some seconds of each contest: a disk and a scheduler have moods that last tenths of one."""
+_PACE = 0.01
+"""Seconds from one save to the next of a bot that waits meanwhile: its processor has slept, and its caches are cold."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often a work is done: so many times, after a warm-up, with so many seconds between two."""
+
+    rounds: int
+    warm_up: int
+    pause: float = 0.0
+
+    @property
+    def slow(self) -> Pace:
+        """A bot's own pace."""
+        return replace(self, rounds=min(self.rounds, ROUNDS), pause=_PACE)
+
 
 class Alike:
     """A backup, a yardstick and floors that are given the same state."""
 
     def __init__(self, backup: Backup, bare: Bare) -> None:
         self._bare = bare
+        self.values: dict[str, Any] = {}
         self.text = ""
         self.backup = backup
 
     def prepare(self, number: int) -> None:
         """The next state, all of it new."""
-        values = five(number)
-        self.backup.vars.update(values)
-        self.text = text_of(values)
+        self.values = five(number)
+        self.backup.vars.update(self.values)
+        self.text = text_of(self.values)
 
     def upsert(self) -> None:
         """The yardstick."""
         self._bare.write(self.text)
 
+    def beside(self, work: Callable[[], object], pace: Pace) -> Pair:
+        """A work and the yardstick, by turns and with nothing else.
+
+        Each further one would empty the caches for both, and keep a processor awake that sleeps where a bot is alone.
+        """
+        contest = {"work": work, "yardstick": self.upsert}
+        times = race(contest, rounds=pace.rounds, warm_up=pace.warm_up, prepare=self.prepare, pause=pace.pause)
+        return times["work"], times["yardstick"]
+
+
+Pair = tuple[Times, Times]
+"""Of a work, and of the yardstick beside it."""
+
+
+def _ratio(pair: Pair) -> str:
+    return f"{pair[0].median / pair[1].median:.3g}x"
+
 
 def on_postgres(scale: Scale) -> Iterator[Row]:
+    work, pace = "5 small variables, all change, PostgreSQL", Pace(scale.rounds, scale.warm_up * 4)
+    yield _on_postgres(pace, work)
+    yield _on_postgres(pace.slow, f"{work}, one each {_PACE * 1000:.0f} ms")
+
+
+def _on_postgres(pace: Pace, work: str) -> Row:
     with (
         distant_database() as url,
         bare_postgres(url) as bare,
         postgres_floor(url) as floor,
         closing(opened(url)) as backup,
     ):
-        alike = Alike(backup, bare)
-        times = race(
-            {"bare": alike.upsert, "ours": backup.save, "floor": lambda: floor.save(alike.text)},
-            rounds=scale.rounds,
-            warm_up=scale.warm_up * 4,
-            prepare=alike.prepare,
-        )
-    yield compared(
-        "1",
-        "5 small variables, all change, PostgreSQL",
-        "bare upsert",
-        1.5,
-        (times["ours"], times["bare"]),
-        floor=floor_of(times["floor"], times["bare"]),
-    )
+        alike, texts = Alike(backup, bare), Texts()
+        ours = alike.beside(backup.save, pace)
+        least = alike.beside(lambda: floor.save(alike.text), pace)
+        seeing = alike.beside(lambda: floor.save(texts.of(alike.values)), pace)
+    floor_cell = floor_of(*least, beside=f"with texts and SHA-256 {_ratio(seeing)}")
+    return compared("1", work, "bare upsert", 1.5, ours, floor=floor_cell)
 
 
 def round_trips(scale: Scale) -> Iterator[Row]:
@@ -86,36 +123,44 @@ def round_trips(scale: Scale) -> Iterator[Row]:
 
 
 def on_sqlite(scale: Scale) -> Iterator[Row]:
-    warm_up = scale.warm_up if scale.is_quick else SQLITE_WARM_UP
+    work = "the same, SQLite, both warmed until the log has wrapped"
+    pace = Pace(scale.rounds, scale.warm_up if scale.is_quick else SQLITE_WARM_UP)
+    yield _on_sqlite(pace, work)
+    yield _on_sqlite(pace.slow, f"{work}, one each {_PACE * 1000:.0f} ms")
+    with one_core():  # as where a bot rents one: there no thread wakes another processor
+        yield _on_sqlite(pace, f"{work}, on one core")
+
+
+def _on_sqlite(pace: Pace, work: str) -> Row:
     with (
         sqlite_folder() as folder,
         bare_sqlite(folder) as bare,
         sqlite_floor(folder) as floor,
+        in_its_place(floor_path(folder), floor.save) as guarded,
         other_thread() as hand_over,
         closing(opened(sqlite_url(folder))) as backup,
     ):
-        alike = Alike(backup, bare)
-        times = race(
-            {
-                "bare": alike.upsert,
-                "ours": backup.save,
-                "floor": lambda: hand_over(lambda: floor.save(alike.text)),
-                "own thread": lambda: floor.save(alike.text),
-            },
-            rounds=scale.rounds,
-            warm_up=warm_up,
-            prepare=alike.prepare,
+        alike, texts, texts_here = Alike(backup, bare), Texts(), Texts()
+
+        def see_and_hand_over() -> None:
+            text = texts.of(alike.values)
+            hand_over(lambda: guarded(text))
+
+        works = (
+            backup.save,
+            lambda: hand_over(lambda: floor.save(alike.text)),
+            lambda: floor.save(alike.text),
+            see_and_hand_over,
+            lambda: guarded(texts_here.of(alike.values)),
         )
+        ours, least, least_here, seeing, seeing_here = [alike.beside(one, pace) for one in works]
     # A call that hangs in an fsync cannot be given up by the thread that makes it: another one has to.
-    own = times["own thread"].median / times["bare"].median
-    yield compared(
-        "2",
-        "the same, SQLite, both warmed until the log has wrapped",
-        "bare upsert, WAL and FULL",
-        1.5,
-        (times["ours"], times["bare"]),
-        floor=floor_of(times["floor"], times["bare"], beside=f"in the caller's own thread {own:.3g}x"),
+    beside = (
+        f"in the caller's own thread {_ratio(least_here)}; with texts, SHA-256, lock and the file's place "
+        f"{_ratio(seeing)}, in the own thread {_ratio(seeing_here)}"
     )
+    floor_cell = floor_of(*least, beside=beside)
+    return compared("2", work, "bare upsert, WAL and FULL", 1.5, ours, floor=floor_cell)
 
 
 def unchanged(scale: Scale) -> Iterator[Row]:
@@ -190,4 +235,4 @@ def _position(admin: psycopg.Connection) -> int:
 
 
 if __name__ == "__main__":
-    run(__file__, on_postgres, round_trips, on_sqlite, unchanged, write_ahead)
+    run(__file__, on_postgres, round_trips, on_sqlite, unchanged, write_ahead, rounds=_ROUNDS)
