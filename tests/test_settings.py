@@ -55,6 +55,38 @@ def test_the_nearest_env_file_above_is_read_and_the_environment_is_not_changed(t
     assert dict(os.environ) == before
 
 
+STARTED = """
+from stratvars import Backup
+with Backup("bot"):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("environment", "line", "is_said"),
+    [
+        ("DB_CONNECTION_STRING", "", "default; DB_CONNECTION_STRING in the environment is not read: the name is "),
+        ("", "DB_CONN_STR", "default; DB_CONN_STR in the .env at {folder} is not read: the name is "),
+        ("", "db_connection_str", "default; db_connection_str in the .env at {folder} is not read: the name is "),
+        ("DB_CONNECT_TIMEOUT", "WEB_CONN", "default)"),
+        ("", "", "default)"),
+    ],
+)
+def test_a_start_on_the_default_says_which_misspelt_name_it_did_not_read(
+    environment: str, line: str, is_said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bot.py").write_text(STARTED)
+    if line:
+        write_env(tmp_path, f"{line}=sqlite:///meant.db")
+    if environment:
+        monkeypatch.setenv(environment, "sqlite:///meant.db")
+    done = subprocess.run([sys.executable, "bot.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert f"stratvars.db ({is_said.format(folder=tmp_path)}" in done.stderr
+    monkeypatch.setenv("DB_CONNECTION_STR", "sqlite:///meant.db")
+    done = subprocess.run([sys.executable, "bot.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "meant.db (environment DB_CONNECTION_STR)" in done.stderr
+
+
 @pytest.mark.parametrize("line", ["DB_CONNECTION_STR=", "DB_CONNECTION_STR", "DB_CONNECTION_STR='  '"])
 def test_an_empty_setting_is_refused_and_not_replaced_by_the_default(line: str, tmp_path: Path) -> None:
     write_env(tmp_path, line)

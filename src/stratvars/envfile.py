@@ -40,6 +40,16 @@ def read(variable: str, file: Path) -> str | None:
     return found
 
 
+def names(file: Path) -> list[str]:
+    """The names that the file sets; none where it cannot be read."""
+    from dotenv import dotenv_values  # only when there is a .env file
+
+    try:
+        return [*dotenv_values(file, interpolate=False, encoding="utf-8-sig")]
+    except (OSError, UnicodeDecodeError):
+        return []
+
+
 def _find(variable: str, file: Path) -> str | _Problem | OSError | None:
     from dotenv import dotenv_values  # only when there is a .env file
 

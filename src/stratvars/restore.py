@@ -14,10 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from stratvars import codec, lease
+from stratvars import codec, lease, settings
 from stratvars.commands import Commands, Show
 from stratvars.crashes import IN_A_ROW, about_crashes
-from stratvars.database import Database
+from stratvars.database import DATABASE_VARIABLE, Database
 from stratvars.edits import Edit
 from stratvars.errors import (
     LostRowError,
@@ -232,7 +232,7 @@ def _nothing_to_resume(strategy: str, names: list[str]) -> str:
 
 def announce(strategy: str, database: Database, found: Restored, plan: str) -> None:
     """Say in one line on stderr which state a start goes on from, and where that is kept."""
-    where = f"{database} ({database.origin})"
+    where = f"{database} ({_origin_of(database)})"
     if found.stored is None:
         others = listed(map(repr, found.neighbours)) or "no other name"
         text = f"FIRST START of {strategy!r} in {where}; saved there: {others}"
@@ -250,3 +250,10 @@ def announce(strategy: str, database: Database, found: Restored, plan: str) -> N
         with suppress(OSError, ValueError):
             sys.stderr.write(f"stratvars: {text}\n")
             sys.stderr.flush()
+
+
+def _origin_of(database: Database) -> str:
+    if database.origin != settings.DEFAULT_ORIGIN:
+        return database.origin
+    misspelt = settings.misspelt_database()
+    return database.origin + (f"; {misspelt} is not read: the name is {DATABASE_VARIABLE}" if misspelt else "")

@@ -35,6 +35,8 @@ RETENTION_VARIABLE: Final = "STRATVARS_RETENTION"
 ON_OUTAGE_VARIABLE: Final = "STRATVARS_ON_OUTAGE"
 DEFAULT_FILE: Final = "stratvars.db"
 DEFAULT_ORIGIN: Final = "default"
+_CLOSE: Final = 0.78
+"""How alike two names are, from 0 to 1, of which one was probably meant to be the other: DB_CONN_STR is."""
 
 
 def resolve(url: str | None = None, *, folder: Path | None = None) -> Database:
@@ -61,6 +63,21 @@ def _resolve(url: str | None, folder: Path) -> Database:
     if found is not None:
         return understand(*found, folder)
     return sqlite_file(folder / DEFAULT_FILE, DEFAULT_ORIGIN)
+
+
+def misspelt_database(*, folder: Path | None = None) -> str | None:
+    """What is set that was probably meant to be ``DB_CONNECTION_STR``, and where; None where nothing is."""
+    found = {name: f"{name} in the environment" for name in os.environ}
+    file = _env_file(_folder(folder))
+    if file is not None:
+        found |= {name: f"{name} in the .env at {file.parent}" for name in envfile.names(file)}
+    candidates = {name.upper(): where for name, where in found.items() if "CONN" in name.upper()}
+    if not candidates:
+        return None
+    from difflib import get_close_matches  # in trouble only
+
+    closest = get_close_matches(DATABASE_VARIABLE, candidates, 1, _CLOSE)
+    return candidates[closest[0]] if closest else None
 
 
 def strategy_name(argument: str | None, class_name: str, *, folder: Path | None = None) -> str:
@@ -200,11 +217,14 @@ def _look_up(variable: str, folder: Path) -> tuple[str, str] | None:
     if value is not None:
         # Some tools that read a .env file keep the quotes.
         return _without_quotes(value.strip()), f"environment {variable}"
-    for file in (at / ".env" for at in (folder, *folder.parents)):
-        if os.path.isfile(file):  # noqa: PTH113 - Path.is_file raises in a folder that may not be entered
-            value = envfile.read(variable, file)
-            return None if value is None else (value.strip(), f".env at {file.parent}")
-    return None
+    file = _env_file(folder)
+    value = None if file is None else envfile.read(variable, file)
+    return None if file is None or value is None else (value.strip(), f".env at {file.parent}")
+
+
+def _env_file(folder: Path) -> Path | None:
+    # Not Path.is_file, which raises in a folder that may not be entered.
+    return next((file for at in (folder, *folder.parents) if os.path.isfile(file := at / ".env")), None)  # noqa: PTH113
 
 
 def _without_quotes(text: str) -> str:
