@@ -6,6 +6,7 @@ import threading
 from collections import UserDict
 from collections.abc import KeysView
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from enum import StrEnum
 from typing import Any
 
@@ -13,8 +14,9 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from stratvars.contents import lay_over
+from stratvars.contents import lay_over, lock_of
 from stratvars.errors import UnsavableError, UsageError
+from stratvars.locks import is_mine
 from stratvars.vars import Vars, replace_all
 
 Side = StrEnum("Side", ["LONG"])
@@ -287,6 +289,15 @@ def test_with_vars_keeps_a_snapshot_and_other_changes_out_of_the_block() -> None
         while wait(traders, 0).not_done:
             assert sum(variables.values()) == 0
     assert variables == {"bought": 4_000, "cash": -4_000}
+
+
+def test_an_exit_stack_holds_its_lock_too_and_gives_it_back_with_an_error() -> None:
+    variables = Vars()
+    with pytest.raises(ValueError, match="x"), ExitStack() as stack:
+        assert stack.enter_context(variables) is variables
+        assert is_mine(lock_of(variables))
+        raise ValueError("x")
+    assert not is_mine(lock_of(variables))
 
 
 def test_every_change_and_every_snapshot_waits_for_the_end_of_a_with_block() -> None:

@@ -22,11 +22,10 @@ from collections.abc import (
     ValuesView,
 )
 from keyword import iskeyword
-from types import TracebackType
 from typing import Any, Final, Self
 
 from stratvars.errors import UsageError
-from stratvars.locks import is_mine, new_lock
+from stratvars.locks import ExitOf, new_lock, take
 
 _ALWAYS_STORABLE: Final = frozenset({type(None), bool, int, float, str})
 _PLAIN_NAMES: Final = frozenset({str})
@@ -190,17 +189,10 @@ class Vars(MutableMapping[str, Any]):
         return reversed(self.__copy())
 
     def __enter__(self) -> Self:
-        was_held = is_mine(self.__lock)
-        try:
-            self.__lock.acquire()
-        except BaseException:  # Ctrl-C, right after it
-            if not was_held and is_mine(self.__lock):
-                self.__lock.release()
-            raise
+        take(self.__lock)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.__lock.release()
+    __exit__ = ExitOf("_Vars__lock")
 
     @reprlib.recursive_repr("Vars(...)")
     def __repr__(self) -> str:
