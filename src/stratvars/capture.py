@@ -165,9 +165,9 @@ def _given(last: _Taken, changes: int, now: dict[str, Any]) -> _Taken:
         fresh[name] = write(name, value, restless.get(name, NEW))
     if not (restless or fresh):  # as where all is numbers and texts
         return _Taken(changes, last.names, values, restless, last.alone, _state(last, texts, {}), calm)
-    if restless and not (restless.keys().isdisjoint(texts) and restless.keys().isdisjoint(fresh)):
+    if fresh or not restless.keys().isdisjoint(texts):
         restless = {name: one for name, one in restless.items() if name not in texts and name not in fresh}
-        calm = None
+        calm = None  # it tells of exactly those that were restless
     seen = _Taken(changes, last.names, values, restless, last.alone, last.state, calm)
     if restless:
         changed, calm = _look(seen)

@@ -1,0 +1,137 @@
+"""Whatever several variables become one after the other, each state has the text of what all of them are then.
+
+What is known of one depends on what the others were and did: some are looked at together, some not at all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, deque
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stratvars.capture import Capture
+from stratvars.codec import encode
+from stratvars.contents import values_of
+from stratvars.vars import Vars
+
+LONG = int(os.environ.get("STRATVARS_EXAMPLES", "20000"))
+MAKERS: tuple[Callable[[], Any], ...] = (
+    lambda: None,
+    lambda: 7,
+    lambda: Decimal("1.5"),
+    lambda: [1],
+    lambda: {"k": [1]},
+    lambda: ([1],),
+    lambda: {1},
+    lambda: deque([1]),
+)
+Report = Callable[[str, object], None]
+
+names = st.sampled_from("abc")
+kinds = st.sampled_from(["set", "set", "grow", "grow", "grow", "hold", "grow what is held", "read", "share", "delete"])
+steps = st.tuples(kinds, names, st.integers(0, len(MAKERS) - 1))
+rests = st.sampled_from([0, 1, 1, 2, 3, 9])
+"""States taken after a step: none, or until what rests is looked at together, or not at all."""
+
+
+def grow(value: Any, number: int) -> bool:
+    """Change it in place, if it can be."""
+    match value:
+        case list() | deque():
+            value.append(number)
+        case dict():
+            value["k"].append(number)
+        case tuple():
+            value[0].append(number)
+        case set():
+            value.add(number)
+        case _:
+            return False
+    return True
+
+
+class Bot:
+    """Variables, their capture, and references that the program keeps."""
+
+    def __init__(self) -> None:
+        self.variables = Vars({"a": [0], "b": None, "c": {"k": []}})
+        self.capture = Capture(self.variables, {})
+        self.held: dict[str, Any] = {}
+        self.number = 1
+
+    def do(self, what: str, name: str, choice: int) -> bool:
+        """One step; whether it changed anything in place."""
+        self.number += 1
+        variables = self.variables
+        match what:
+            case "set":
+                variables[name] = MAKERS[choice]()
+            case "grow what is held":
+                return grow(self.held.get(name), self.number)
+            case "delete":
+                variables.pop(name, None)
+            case _ if name not in variables:
+                return False
+            case "grow":
+                return grow(variables[name], self.number)
+            case "hold":
+                self.held[name] = variables[name]
+            case "share":
+                variables["abc"[choice % 3]] = variables[name]
+            case "read":
+                variables[name]
+        return False
+
+    def check(self) -> None:
+        """What is taken is what is there; the values are looked up without being handed out."""
+        state = self.capture.take()
+        assert state.texts == {name: encode(value) for name, value in values_of(self.variables).items()}
+        assert list(state.texts) == list(values_of(self.variables))
+        assert state.held_back == {}
+
+
+def play(examples: int, report: Report) -> None:
+    counts: Counter[str] = Counter()
+
+    @settings(max_examples=examples, deadline=None, database=None)
+    @given(st.lists(st.tuples(steps, rests), min_size=10, max_size=40))
+    def history(moves: list[tuple[tuple[str, str, int], int]]) -> None:
+        bot = Bot()
+        for step, rest in moves:
+            counts["changed in place"] += bot.do(*step)
+            for _ in range(rest):
+                bot.check()
+            counts["alone"] += bool(bot.capture._last.alone)
+            counts["looked at together"] += bot.capture._last.calm is not None
+        bot.check()
+
+    history()
+    report("counted", f"histories of variables: {dict(counts)}")
+    assert min(counts[what] for what in ("changed in place", "alone", "looked at together")) > examples / 4
+
+
+def test_whatever_variables_become_one_after_the_other_each_state_is_what_they_are(record_property: Report) -> None:
+    play(400, record_property)
+
+
+@pytest.mark.torture
+def test_whatever_variables_become_for_long_each_state_is_what_they_are(record_property: Report) -> None:
+    play(LONG, record_property)
+
+
+@pytest.mark.parametrize("before", [None, 7, "text", Decimal(1)])
+def test_a_list_that_takes_the_place_of_a_value_at_rest_is_looked_at(before: object) -> None:
+    variables = Vars({"legs": [1], "position": before})
+    capture = Capture(variables, {})
+    for _ in range(3):
+        capture.take()
+    variables.position = [1]
+    capture.take()
+    variables.position.append(2)
+    assert capture.take().texts["position"] == "[1,2]"
