@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratvars.capture import Capture
-from stratvars.codec import encode
-from stratvars.contents import values_of
+from stratvars.codec import decode, encode
+from stratvars.contents import edit, values_of
 from stratvars.vars import Vars
 
 LONG = int(os.environ.get("STRATVARS_EXAMPLES", "20000"))
@@ -34,7 +34,9 @@ MAKERS: tuple[Callable[[], Any], ...] = (
 Report = Callable[[str, object], None]
 
 names = st.sampled_from("abc")
-kinds = st.sampled_from(["set", "set", "grow", "grow", "grow", "hold", "grow what is held", "read", "share", "delete"])
+kinds = st.sampled_from(
+    [*["set"] * 3, *["grow"] * 5, "hold", "hold all", "grow what is held", "share", "delete", "edit", "restart"]
+)
 steps = st.tuples(kinds, names, st.integers(0, len(MAKERS) - 1))
 rests = st.sampled_from([0, 1, 1, 2, 3, 9])
 """States taken after a step: none, or until what rests is looked at together, or not at all."""
@@ -68,25 +70,37 @@ class Bot:
     def do(self, what: str, name: str, choice: int) -> bool:
         """One step; whether it changed anything in place."""
         self.number += 1
-        variables = self.variables
+        if what == "grow what is held":
+            return grow(self.held.get(name), self.number)
+        if what == "grow" and name in self.variables:
+            return grow(self.variables[name], self.number)
+        if name in self.variables or what in {"set", "edit"}:
+            self._do_else(what, name, choice)
+        return False
+
+    def _do_else(self, what: str, name: str, choice: int) -> None:
         match what:
             case "set":
-                variables[name] = MAKERS[choice]()
-            case "grow what is held":
-                return grow(self.held.get(name), self.number)
-            case "delete":
-                variables.pop(name, None)
-            case _ if name not in variables:
-                return False
-            case "grow":
-                return grow(variables[name], self.number)
-            case "hold":
-                self.held[name] = variables[name]
+                self.variables[name] = MAKERS[choice]()
+            case "edit":
+                edit(self.variables, {name: MAKERS[choice]()})
             case "share":
-                variables["abc"[choice % 3]] = variables[name]
-            case "read":
-                variables[name]
-        return False
+                self.variables["abc"[choice % 3]] = self.variables[name]
+            case "hold":
+                self.held[name] = self.variables[name]
+            case "hold all":
+                self.held = self.variables.all()
+            case "delete":
+                del self.variables[name]
+            case "restart":
+                self.restart()
+
+    def restart(self) -> None:
+        """The variables and their capture as the next start has them."""
+        texts = {name: encode(value) for name, value in values_of(self.variables).items()}
+        self.variables = Vars({name: decode(text) for name, text in texts.items()})
+        self.capture = Capture(self.variables, texts)
+        self.held.clear()
 
     def check(self) -> None:
         """What is taken is what is there; the values are looked up without being handed out."""
