@@ -98,7 +98,7 @@ class Capture:
             seen = dict(zip(last.names, last.values, strict=True))
             found = self._search.found(last.restless, last.alone, values_of(self._vars), seen, last.calm)
             if self._search.is_check:
-                found, last = {**last.alone, **found}, _restless_again(last, last.alone)
+                found, last = {**last.alone, **found}, replace(_restless_again(last, last.alone), calm=None)
         last = self._next(last)
         self._last = last = _alone_from_now(last, found) if found else last
         return last.state

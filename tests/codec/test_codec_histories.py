@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from stratvars.capture import Capture
 from stratvars.codec import decode, encode
+from stratvars.codec.imprint import calm_of
 from stratvars.contents import edit, values_of
 from stratvars.errors import UnsavableError
 from stratvars.vars import Vars
@@ -203,3 +205,16 @@ def test_a_list_that_takes_the_place_of_a_value_at_rest_is_looked_at(before: obj
     capture.take()
     variables.position.append(2)
     assert capture.take().texts["position"] == "[1,2]"
+
+
+def test_what_was_left_out_of_those_that_are_looked_at_together_is_seen_in_the_64th_state() -> None:
+    variables = Vars({"legs": [1], "position": [1]})
+    kept: list[list[int]] = [variables.legs, variables.position]  # so that neither is known to be out of reach
+    capture = Capture(variables, {})
+    for _ in range(3):
+        capture.take()
+    calm = calm_of({"legs": capture._last.restless["legs"]})
+    capture._last = replace(capture._last, calm=calm)
+    kept[1].append(2)
+    assert {capture.take().texts["position"] for _ in range(60)} == {"[1]"}, "it is left out"
+    assert "[1,2]" in {capture.take().texts["position"] for _ in range(5)}
