@@ -116,17 +116,16 @@ def show_variables(
 
     with open_archive(db, table=table) as archive:
         seen = _look(archive, name, when)
+    named = chosen(seen.texts(), variables, name) if variables else None  # before a line that a wrong name would follow
     tell(f"{seen.title}, in {archive.database}")
-    if as_json and not variables:
-        print_exactly(seen.variables)
-        return
-    if not as_json:
-        check_format(seen.format, repr(name))
-    texts = chosen(seen.texts(), variables, name)
     if as_json:
-        print_exactly(join_texts(texts))
+        print_exactly(seen.variables if named is None else join_texts(named))
+        return
+    check_format(seen.format, repr(name))
+    if named is None:
+        _print_variables(seen.texts(), seen.held_back, reveal=reveal)
     else:
-        _print_variables(texts, _only(seen.held_back, texts) if variables else seen.held_back, reveal=reveal)
+        _print_variables(named, _only(seen.held_back, named), reveal=reveal)
 
 
 def _look(archive: Archive, name: str, when: When | None) -> _Seen:
