@@ -72,10 +72,11 @@ class Network:
             link.cut()
 
     async def wait_for_tasks(self) -> None:
-        """Let ways to the server that are still being opened come to an end."""
-        others = asyncio.all_tasks(self.loop) - {asyncio.current_task()}
-        await asyncio.gather(*others, return_exceptions=True)
-        await asyncio.sleep(0)
+        """Let ways to the server that are still being opened come to an end, and cut what came of them."""
+        while others := asyncio.all_tasks(self.loop) - {asyncio.current_task()}:
+            await asyncio.gather(*others, return_exceptions=True)
+            self.cut()  # one that was taken while all were being cut
+        await asyncio.sleep(0)  # an aborted connection is closed by the loop's next step
 
     def allowed(self, data: bytes, direction: Direction) -> bytes:
         """As much of these bytes as may pass."""
